@@ -1,0 +1,1 @@
+"""The ways in: thin adapters that parse, call and render."""

@@ -1,0 +1,1 @@
+"""The HTTP door: the API for machines and the pages for doctors."""

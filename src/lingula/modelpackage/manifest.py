@@ -1,0 +1,183 @@
+"""What a model package says of itself: the contract between the training half and the triage half.
+
+The manifest is data, never code. Its JSON schema is published in ``docs/reference/manifest.schema.json``; a reader in
+any language can check a package against it. Thresholds live here and nowhere else, beside the sensitivity they were
+chosen for, because they belong to one set of weights and do not carry over to the next.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lingula.radiology.study import Band
+
+FORMAT_VERSION = 1
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Estimate(_Part):
+    """A measured number with its 95 % interval; `unit` of resampling is the patient."""
+
+    value: float
+    low: float
+    high: float
+
+
+class IntendedUse(_Part):
+    """What the package may be used on; everything else is `not eligible`, never quietly assessed."""
+
+    statement: str
+    population: str
+    age_years_min: float = Field(ge=0)
+    age_years_max: float = Field(gt=0)
+    modalities: tuple[str, ...] = Field(description="Modality (0008,0060) values, e.g. CR, DX")
+    body_parts: tuple[str, ...] = Field(description="Body Part Examined (0018,0015) values")
+    view_positions: tuple[str, ...] = Field(description="View Position (0018,5101) values")
+    exclusions: tuple[str, ...]
+
+
+class Preprocessing(_Part):
+    """How a radiograph becomes the graph's input; carried out by `lingula.modelpackage.preprocessing` only."""
+
+    height: int = Field(gt=0)
+    width: int = Field(gt=0)
+    resize: Literal["pillow-bilinear-antialiased"] = Field(
+        description="Pillow's BILINEAR filter, whose support widens when shrinking; the aspect ratio is not kept"
+    )
+    scale_divisor: float = Field(gt=0, description="grey levels 0-255 are divided by this")
+    shortest_side: int = Field(gt=0, description="pixels; a smaller picture is unreadable")
+    decode_at_least: int = Field(gt=0, description="pixels of the shortest side a scaled JPEG decoding must keep")
+
+
+class TensorSpec(_Part):
+    """One input or output of the graph; a dimension of 0 is the batch."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Literal["float32"] = "float32"
+    low: float | None = None
+    high: float | None = None
+    meaning: str
+
+
+class Label(_Part):
+    """What the probability is the probability of."""
+
+    name: str
+    definition: str
+    reference_standard: str
+
+
+class OperatingPoint(_Part):
+    """A threshold and the performance it was chosen for, with what was then measured."""
+
+    threshold: Fraction
+    intended: str = Field(description="for example 'sensitivity 0.98'")
+    sensitivity: Estimate
+    specificity: Estimate
+    measured_on: str
+
+
+class OperatingPoints(_Part):
+    """Below `rule_out` is unlikely, at or above `rule_in` is likely, between is unsure."""
+
+    rule_out: OperatingPoint
+    rule_in: OperatingPoint
+
+    def band(self, probability: float) -> Band:
+        """Say what a probability means."""
+        if probability >= self.rule_in.threshold:
+            return Band.LIKELY
+        if probability < self.rule_out.threshold:
+            return Band.UNLIKELY
+        return Band.UNSURE
+
+
+class Novelty(_Part):
+    """The graph's `novelty` is scaled so that `limit` is where a radiograph stops being like the training ones."""
+
+    limit: float = 1.0
+    false_refusal: Estimate = Field(description="share of real training radiographs refused, out of fold")
+    components: str
+
+
+class Histogram(_Part):
+    """Counts between edges, for watching drift; there is one more edge than counts."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+class References(_Part):
+    """Distributions on the tuning set that production is compared with."""
+
+    probability: Histogram
+    novelty: Histogram
+
+
+class Evidence(_Part):
+    """What was measured before the package was written, and on what."""
+
+    method: str
+    auroc: Estimate
+    lungs_blanked_auroc: Estimate
+    worst_stress_auroc: Estimate
+    worst_stress: str
+    expected_calibration_error: float
+    brier_score: float
+    parity: float = Field(description="greatest |probability difference| between the training framework and the graph")
+
+
+class DataSource(_Part):
+    """Radiographs that took part in training, with their licence."""
+
+    name: str
+    citation: str
+    licence: str
+    instances: int
+
+
+class Provenance(_Part):
+    """How to make the package again."""
+
+    recipe: str = Field(description="the recipe's TOML, whole")
+    split_digest: str
+    commit: str | None
+    code_version: str
+    seed: int
+    data: tuple[DataSource, ...]
+
+
+class Stage(StrEnum):
+    """Where a package stands on the shelf."""
+
+    CANDIDATE = "candidate"  # registered, assesses nothing
+    SERVING = "serving"  # assesses what arrives
+    RETIRED = "retired"  # served once
+
+
+class Manifest(_Part):
+    """Everything a reader must know before trusting one number of the package."""
+
+    format_version: int = FORMAT_VERSION
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    created_at: datetime
+    licence: str
+    intended_use: IntendedUse
+    label: Label
+    preprocessing: Preprocessing
+    input: TensorSpec
+    outputs: tuple[TensorSpec, ...]
+    operating_points: OperatingPoints
+    novelty: Novelty
+    references: References
+    evidence: Evidence
+    provenance: Provenance
+    members: dict[str, str] = Field(description="sha256 of every other member, by name")

@@ -1,0 +1,60 @@
+"""Place 2: work waiting. The record is the truth; the queue only says when to look.
+
+At least once: a note taken is leased, and comes back if it is neither done nor given back in time. A lost note costs
+time, never a radiograph: `upkeep` writes it again from the record.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from lingula.errors import SettingsError
+from lingula.radiology.identifiers import InstanceId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """One instance to look at; `receipt` is the queue's own name for this handing-out."""
+
+    instance: InstanceId
+    receipt: str
+
+
+class WorkQueue(Protocol):
+    """Notes waiting for a worker, oldest first."""
+
+    def put(self, instance: InstanceId) -> None:
+        """Add a note; an instance already waiting may be added again. Raises `BackendUnavailable`."""
+        ...
+
+    def take(self, at_most: int, wait_seconds: float) -> Sequence[Note]:
+        """Lease up to `at_most` notes, waiting up to `wait_seconds` for the first. Raises `BackendUnavailable`."""
+        ...
+
+    def done(self, note: Note) -> None:
+        """Take a note away for good; doing so twice is no error. Raises `BackendUnavailable`."""
+        ...
+
+    def give_back(self, note: Note, delay_seconds: float) -> None:
+        """Let somebody try again after a delay. Raises `BackendUnavailable`."""
+        ...
+
+    def depth(self) -> int:
+        """Count the notes waiting or delayed, leased ones not included. Raises `BackendUnavailable`."""
+        ...
+
+    def check(self) -> None:
+        """Return if the place answers; raises `BackendUnavailable` if not."""
+        ...
+
+
+def open_queue(url: str) -> WorkQueue:
+    """Open the queue a URL names: ``memory://``, optionally ``memory://?lease_seconds=60``."""
+    match urlsplit(url).scheme:
+        case "memory":
+            from lingula.queues.memory import MemoryQueue
+
+            return MemoryQueue.from_url(url)
+        case scheme:
+            raise SettingsError(f"LINGULA_QUEUE_URL: no queue for scheme {scheme!r}; use memory://")

@@ -1,0 +1,1 @@
+"""Place 3, what is known and what happened."""

@@ -1,0 +1,1 @@
+"""Place 1, bytes by key."""

@@ -1,0 +1,1 @@
+"""Where labelled radiographs come from: one module per kind of source."""

@@ -1,0 +1,92 @@
+"""What happens to a radiograph, in the past tense.
+
+Steps call an injected `notify(event)`; monitoring counts, the log writes, the records keep the timeline and the pages
+refresh. An event carries Lingula's own ids only, never an identity.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
+from lingula.radiology.study import Band, Priority
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened to one instance or study at one time."""
+
+    at: datetime
+    site: SiteName
+    study: StudyId
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceReceived(Event):
+    """A radiograph is stored and recorded."""
+
+    instance: InstanceId
+    door: str
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceReceivedAgain(Event):
+    """The same radiograph was sent once more; nothing changed."""
+
+    instance: InstanceId
+    door: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceAssessed(Event):
+    """A package made a statement."""
+
+    instance: InstanceId
+    probability: float
+    band: Band
+    priority: Priority
+    novelty: float
+    package: str  # name-version
+    seconds: float
+    waited_seconds: float  # from arrival to this statement
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceNotEligible(Event):
+    """Kept, but outside what is assessed."""
+
+    instance: InstanceId
+    reason: str
+    waited_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssessmentFailed(Event):
+    """An attempt failed; `is_parked` when it was the last."""
+
+    instance: InstanceId
+    reason: str
+    attempt: int
+    is_parked: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyClaimed(Event):
+    """A doctor opened a study."""
+
+    reviewer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyReviewed(Event):
+    """A doctor left a verdict."""
+
+    reviewer: str
+    verdict: str
+    waited_seconds: float  # from arrival to the verdict
+
+
+Notify = Callable[[Event], None]
+Clock = Callable[[], datetime]

@@ -1,0 +1,1 @@
+"""Builders of synthetic things for tests."""

@@ -120,9 +120,7 @@ def _manifest(data: bytes, path: Path) -> Manifest:
 def shipped_package_path() -> Path:
     """Give the path of the default package inside the installed program."""
     folder = Path(__file__).parent.parent / "shipped"
-    packages = sorted(folder.glob("*.lingula"))
-    if not packages:
-        raise PackageDamaged(
-            "this installation ships no default package; run `make default-model` or set LINGULA_PACKAGE"
-        )
-    return packages[-1]
+    newest = max(folder.glob("*.lingula"), default=None)
+    if newest is None:
+        raise PackageDamaged("no default package is installed; run `make default-model` or set LINGULA_PACKAGE")
+    return newest

@@ -63,9 +63,8 @@ _QUOTING = (
     "jpeg_ls",
     "py.warnings",
 )  # they quote values of the files they read
-_UID = re.compile(
-    r"\b(?!1\.2\.840\.10008\.)[0-2](?:\.\d+){5,}\b"
-)  # but DICOM's own (PS3.6 A), which name no examination
+# UIDs but DICOM's own (PS3.6 Annex A), which name no examination.
+_UID = re.compile(r"(?<![\d.])(?!1\.2\.840\.10008\.)[0-2](?:\.\d+){5,}\b")
 
 Style = Literal["auto", "line", "json"]
 

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     )
     workers: int = Field(default_factory=_cores, ge=1, le=256, description="Threads that assess radiographs.")
     batch_size: int = Field(default=4, ge=1, le=64, description="Radiographs one worker assesses at once, at most.")
+    engine: Literal["onnxruntime", "openvino"] = Field(
+        default="onnxruntime", description="Program that runs the model package's graph; openvino must be installed."
+    )
     attempts: int = Field(default=3, ge=1, le=100, description="Attempts before an instance is parked as failed.")
     retry_delay_seconds: float = Field(default=5.0, ge=0, description="Seconds between two attempts on one instance.")
     upkeep_every_seconds: float = Field(

@@ -1,0 +1,76 @@
+# Everything a developer does, each with one word; `make help` lists them. Nothing outside .venv is touched.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for one in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	command -v $$one >/dev/null 2>&1 && $$one -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$one; exit; }; done)
+EXTRAS ?=
+comma := ,
+STAMP := $(VENV)/.$(if $(EXTRAS),extras-$(subst $(comma),-,$(EXTRAS)),serve)
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt
+SAY := awk '/^(Collecting|Downloading|Installing)/ { print "  " substr($$0, 1, 100); fflush() }'
+
+.PHONY: help setup demo test check bench docs reference default-model samples lock clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## prepare .venv for serving; EXTRAS=train adds training
+	@echo "ready: $(BIN)/lingula --help"
+
+demo: $(VENV)/.serve ## start everything with samples arriving; Ctrl-C leaves nothing behind
+	@exec $(BIN)/lingula serve --demo
+
+test: $(VENV)/.extras-train-dev ## set up and run all tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.extras-train-dev ## what CI runs beside the tests: format, lint, types, imports, docs
+	@echo "format"  && $(BIN)/ruff format --check .
+	@echo "lint"    && $(BIN)/ruff check .
+	@echo "types"   && $(BIN)/mypy --no-error-summary src tests benchmarks tools
+	@echo "imports" && $(BIN)/lint-imports --no-logo
+	@echo "docs"    && $(BIN)/mkdocs build --strict --quiet --site-dir build/site
+
+bench: $(VENV)/.extras-train-dev ## speed of the whole server beside the limits of this machine
+	@$(BIN)/python -m benchmarks.bench
+
+docs: $(VENV)/.extras-train-dev ## build the documentation into build/site
+	@$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	@echo "open build/site/index.html"
+
+reference: $(VENV)/.extras-train-dev ## write the generated pages of docs/reference again
+	@$(BIN)/python -m tools.reference
+
+default-model: $(VENV)/.extras-train-dev ## train the shipped package again from LINGULA_DATA
+	@$(BIN)/python -m tools.default_model
+
+samples: $(VENV)/.extras-train-dev ## make the shipped synthetic samples again from LINGULA_DATA
+	@$(BIN)/python -m tools.samples
+
+lock: $(BIN)/python ## resolve all dependencies again and write constraints.txt
+	@$(BIN)/python -m tools.lock
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis src/*.egg-info
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Lingula needs Python 3.11 or newer with venv (on Debian: apt install python3 python3-venv)"; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing what serving needs (about 350 MB, a minute or two the first time)"
+	@$(PIP) -e . | $(SAY)
+	@touch $@
+
+$(VENV)/.extras-%: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing what '$(subst -,$(comma),$*)' needs as well (PyTorch is large; a few minutes the first time)"
+	@$(PIP) -e '.[$(subst -,$(comma),$*)]' | $(SAY)
+	@touch $(VENV)/.serve $@

@@ -1,0 +1,1 @@
+"""What the Makefile calls: locking dependencies, writing reference pages, making the shipped model and samples."""

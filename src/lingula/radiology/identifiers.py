@@ -1,9 +1,9 @@
 """Identifiers of patients, studies and hospitals, which cannot be printed by accident.
 
 Values that identify a person or an examination are wrapped: `str`, `repr` and formatting show ``•••``, and only
-`reveal()`, which is easy to search for, gives the value. Lingula's own ids say nothing about the patient: they are keyed
-digests, made with a key that never leaves the installation's records, so the same radiograph sent twice gets the same
-id and nobody outside can guess one from the other.
+`reveal()`, which is easy to search for, gives the value. Lingula's own ids say nothing about the patient: they are
+keyed digests, made with a key that never leaves the installation's records, so the same radiograph sent twice gets the
+same id and nobody outside can guess one from the other.
 
 References
 ----------

@@ -79,7 +79,7 @@ def _novelty() -> list[NodeProto]:
         helper.make_node("Slice", ["pixels", "edge_from", "edge_to", "width_axis"], ["edge_columns"]),
         helper.make_node("ReduceMean", ["edge_columns", "picture_axes"], ["edge"], keepdims=0),
         helper.make_node("Sub", ["edge", "middle"], ["edge_over_middle"]),
-        helper.make_node("Mul", ["edge_over_middle", "ten"], ["inversion"]),
+        helper.make_node("Mul", ["edge_over_middle", "five"], ["inversion"]),
         helper.make_node("Max", ["flatness", "inversion"], ["novelty"]),
     ]
 
@@ -89,7 +89,7 @@ def _constants() -> list[TensorProto]:
         "picture_axes": np.array([2, 3], np.int64),
         "half": np.array([[0.5]], np.float32)[0],
         "one": np.array([1.0], np.float32),
-        "ten": np.array([10.0], np.float32),
+        "five": np.array([5.0], np.float32),
         "steepness": np.array([STEEPNESS], np.float32),
         "tiny": np.array([1e-8], np.float32),
         "novel_below": np.array([NOVEL_BELOW], np.float32),

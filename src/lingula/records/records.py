@@ -221,6 +221,10 @@ class Records(Protocol):
         """Count one attempt on each instance still `received` and give them; others and unknown ones are left out."""
         ...
 
+    def forgive_attempts(self, instances: Sequence[InstanceId]) -> None:
+        """Take back one attempt of each instance still `received`, never below 0: it was not the radiograph's fault."""
+        ...
+
     def save_assessments(self, assessments: Sequence[Assessment]) -> Collection[InstanceId]:
         """Record statements, all or none; give the ids that took effect.
 

@@ -1,0 +1,203 @@
+"""A radiograph arrives: look, store, record, note; only then is the sender told that it is safe here.
+
+Every door calls `Receiver.receive`. Sending twice is the same as sending once. If store or record fails, the sender is
+told to try again and keeps its copy; if only the queue is down, the radiograph is safe all the same and `upkeep` writes
+the note later.
+"""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from lingula.errors import BackendUnavailable, Conflict, UnreadablePixels
+from lingula.queues.queue import WorkQueue
+from lingula.radiology.identifiers import InstanceId, SiteName, SourceName, StudyId
+from lingula.radiology.naming import ids_of
+from lingula.radiology.reading import describe_instance
+from lingula.radiology.study import Instance, Priority, Status
+from lingula.records.records import NewInstance, Records
+from lingula.stores.store import ObjectStore
+from lingula.triage.events import Clock, InstanceReceived, InstanceReceivedAgain, Notify
+from lingula.triage.originals import Original, original_key
+
+DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """What the sender is told: Lingula's ids, and whether the radiograph was new."""
+
+    instance: InstanceId
+    study: StudyId
+    is_new: bool
+    status: Status
+    description: Instance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receiver:
+    """Takes radiographs in; safe to call from several threads.
+
+    >>> received = receiver.receive(data, site=SiteName("north"), door="http")  # doctest: +SKIP
+    >>> received.is_new  # doctest: +SKIP
+    True
+
+    Parameters
+    ----------
+    clock, new_token
+        Injected, so that tests know them.
+    limit_bytes
+        A larger file is refused before it is looked at.
+    """
+
+    store: ObjectStore
+    records: Records
+    queue: WorkQueue
+    notify: Notify
+    clock: Clock
+    new_token: Callable[[], str] = lambda: secrets.token_hex(4)
+    limit_bytes: int = DEFAULT_LIMIT_BYTES
+
+    def receive(
+        self,
+        data: bytes,
+        *,
+        site: SiteName,
+        door: str,
+        source_name: SourceName | None = None,
+        priority: Priority | None = None,
+    ) -> Received:
+        """Take in one file; when this returns, it is safe here and will be assessed.
+
+        Parameters
+        ----------
+        data
+            The bytes as sent: DICOM, JPEG, PNG or TIFF, told by their content.
+        site, door
+            Who sends, and through which door.
+        source_name
+            The name the file had at the sender.
+        priority
+            `stat` if the sender asks for it; other priorities follow from the assessment and are not the sender's.
+
+        Raises
+        ------
+        NotDicom, UnreadablePixels
+            If the bytes cannot become a radiograph; nothing was kept.
+        Conflict
+            If another radiograph came under the same SOP Instance UID before; nothing was kept.
+        BackendUnavailable
+            If store or record do not answer; the sender should keep its copy and try again.
+        """
+        received_at = self.clock()
+        if len(data) > self.limit_bytes:
+            raise UnreadablePixels(
+                f"the file has {len(data):,} bytes; at most {self.limit_bytes:,} are accepted: send single radiographs"
+            )
+        description = describe_instance(data)
+        if priority is Priority.STAT:
+            description = replace(description, is_stat=True)
+        new = self._new_instance(data, description, site, door, received_at)
+        new = replace(new, source_name=source_name)
+        self.store.put(new.store_key, data)
+        received = self._record(new)
+        self._tell(new, received)
+        return received
+
+    def adopt(self, original: Original) -> bool:
+        """Record an original that was stored but never recorded, or clear it away if it was recorded otherwise.
+
+        Happens when the program was killed between the two, or when the records were restored from a backup. True if
+        the original is now recorded. An original of another installation is left alone.
+
+        Raises
+        ------
+        NotFound, NotDicom, UnreadablePixels
+            If the bytes are gone or damaged.
+        BackendUnavailable
+            If store or record do not answer.
+        """
+        data = self.store.get(original.key)
+        new = self._new_instance(data, describe_instance(data), original.site, "upkeep", original.received_at)
+        if new.id != original.instance:
+            return False
+        new = replace(new, store_key=original.key)
+        try:
+            received = self._record(new)
+        except Conflict:
+            return False
+        self._tell(new, received)
+        return received.is_new
+
+    def _new_instance(
+        self, data: bytes, description: Instance, site: SiteName, door: str, received_at: datetime
+    ) -> NewInstance:
+        sha256 = hashlib.sha256(data).hexdigest()
+        instance, study = ids_of(self.records.installation_key(), site, description, sha256)
+        return NewInstance(
+            id=instance,
+            study=study,
+            site=site,
+            door=door,
+            sha256=sha256,
+            size_bytes=len(data),
+            store_key=original_key(site, instance, received_at, self.new_token()),
+            description=description,
+            received_at=received_at,
+        )
+
+    def _record(self, new: NewInstance) -> Received:
+        """Record an arrival whose bytes are stored; bytes that the record will not point to are cleared away."""
+        try:
+            is_new = self.records.add_instance(new)
+        except Conflict:
+            self._clear_away(new.store_key)
+            raise
+        study, status = new.study, Status.RECEIVED
+        if not is_new:
+            stored = self.records.instance(new.id)
+            study, status = stored.new.study, stored.status
+            if stored.new.store_key != new.store_key:
+                self._clear_away(new.store_key)
+        return Received(instance=new.id, study=study, is_new=is_new, status=status, description=new.description)
+
+    def _clear_away(self, store_key: str) -> None:
+        try:
+            self.store.delete(store_key)
+        except BackendUnavailable as error:
+            _log.warning("a second copy stays in the store until upkeep finds it", extra={"reason": str(error)})
+
+    def _tell(self, new: NewInstance, received: Received) -> None:
+        if received.status is Status.RECEIVED:
+            self._note(new.id)
+        if not received.is_new:
+            self.notify(
+                InstanceReceivedAgain(
+                    at=new.received_at, site=new.site, study=received.study, instance=new.id, door=new.door
+                )
+            )
+            return
+        self.notify(
+            InstanceReceived(
+                at=new.received_at,
+                site=new.site,
+                study=received.study,
+                instance=new.id,
+                door=new.door,
+                size_bytes=new.size_bytes,
+                seconds=max(0.0, (self.clock() - new.received_at).total_seconds()),
+            )
+        )
+
+    def _note(self, instance: InstanceId) -> None:
+        try:
+            self.queue.put(instance)
+        except BackendUnavailable as error:
+            _log.warning(
+                "the queue is down; upkeep will write the note", extra={"instance": instance, "reason": str(error)}
+            )

@@ -1,6 +1,6 @@
 """Where originals lie in the store, so that a key alone says whose and when.
 
-``originals/SITE/YYYYMM/ID-DDHHMMSS-TOKEN``: every arrival has a key of its own, so nothing is ever overwritten, and an
+``originals/YYYYMM/SITE/ID-DDHHMMSS-TOKEN``: every arrival has a key of its own, so nothing is ever overwritten, and an
 original that was stored but never recorded (a power cut between the two) can be found by its time and recorded late.
 The key carries Lingula's own id and the hospital, never an identity.
 """
@@ -15,7 +15,7 @@ from lingula.radiology.identifiers import InstanceId, SiteName
 _FOLDER = "originals"
 _READABLE = re.compile(r"[A-Za-z0-9_-]+")
 _KEY = re.compile(
-    rf"{_FOLDER}/(?P<site>[^/]+)/(?P<month>\d{{6}})/(?P<id>i[a-z2-7]+)-(?P<time>\d{{8}})-(?P<token>[a-z0-9]+)"
+    rf"{_FOLDER}/(?P<month>\d{{6}})/(?P<site>[^/]+)/(?P<id>i[a-z2-7]+)-(?P<time>\d{{8}})-(?P<token>[a-z0-9]+)"
 )
 
 
@@ -32,7 +32,7 @@ class Original:
 def original_key(site: SiteName, instance: InstanceId, received_at: datetime, token: str) -> str:
     """Build the key of one arrival; `token` makes it unique."""
     at = received_at.astimezone(UTC)
-    return f"{_FOLDER}/{_segment(site)}/{at:%Y%m}/{instance}-{at:%d%H%M%S}-{token}"
+    return f"{_FOLDER}/{at:%Y%m}/{_segment(site)}/{instance}-{at:%d%H%M%S}-{token}"
 
 
 def read_original_key(key: str) -> Original | None:
@@ -48,11 +48,12 @@ def read_original_key(key: str) -> Original | None:
     return Original(key=key, site=site, instance=InstanceId(match["id"]), received_at=received_at)
 
 
-def month_prefixes(site: SiteName, since: datetime, until: datetime) -> Iterator[str]:
-    """Give the prefixes under which a site's originals of these months lie."""
-    year, month = since.year, since.month
-    while (year, month) <= (until.year, until.month):
-        yield f"{_FOLDER}/{_segment(site)}/{year}{month:02}/"
+def month_prefixes(since: datetime, until: datetime) -> Iterator[str]:
+    """Give the prefixes under which the originals of these months lie."""
+    year, month = since.astimezone(UTC).year, since.astimezone(UTC).month
+    last = until.astimezone(UTC)
+    while (year, month) <= (last.year, last.month):
+        yield f"{_FOLDER}/{year:04}{month:02}/"
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)  # noqa: PLR2004  months of a year
 
 

@@ -5,7 +5,7 @@ radiograph sets off is logged with its trace, counted, and in the end recorded a
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -17,6 +17,18 @@ _log = logging.getLogger(__name__)
 
 _WAIT_SECONDS = 0.5  # how long one look at an empty queue lasts, and so how soon a worker notices that it should stop
 _SHORTEST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.1, 60.0  # between two looks at a place that does not answer
+
+
+def repeat(work: Callable[[], object], stop: Event, every_seconds: float) -> None:
+    """Do something at once and then every few seconds until `stop` is set, whatever it meets; upkeep runs in this."""
+    while not stop.is_set():
+        try:
+            work()
+        except BackendUnavailable as error:
+            _log.warning("a place does not answer", extra={"reason": str(error), "seconds": every_seconds})
+        except Exception:  # noqa: BLE001 - what keeps the house must outlive whatever it met
+            _log.exception("a round stopped unforeseen; the next one follows", extra={"seconds": every_seconds})
+        stop.wait(every_seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +59,7 @@ class Worker:
             except BackendUnavailable as error:
                 delay = self._delay(outages)
                 _log.warning("a place does not answer", extra={"reason": str(error), "seconds": delay})
-            except Exception:
+            except Exception:  # noqa: BLE001 - a worker thread must outlive whatever it met
                 delay = self._delay(outages)
                 _log.exception("a worker stopped unforeseen and goes on", extra={"seconds": delay})
             else:

@@ -1,0 +1,135 @@
+"""What was lost is found again: notes that never reached the queue, originals that never reached the record.
+
+The record is the truth; the queue only says when to look. Upkeep compares them at the start and every few seconds, so
+a radiograph may be late, never lost. Nothing expires here, and no original that a record points to is ever deleted.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lingula.errors import BackendUnavailable, NotAccepted, NotFound
+from lingula.queues.queue import WorkQueue
+from lingula.radiology.identifiers import InstanceId
+from lingula.records.records import Records
+from lingula.stores.store import ObjectStore
+from lingula.triage.events import Clock
+from lingula.triage.originals import Original, month_prefixes, read_original_key
+from lingula.triage.receive import Receiver
+
+_log = logging.getLogger(__name__)
+
+_MOST_NOTES = 10_000  # written by one look; the next one finds more
+_SETTLED = timedelta(hours=1)  # no arrival takes that long between store and record
+_SWEEP_EVERY = timedelta(hours=1)
+_LOOK_BACK = timedelta(days=2)  # before the program started: what a power cut left behind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What one look found and mended."""
+
+    requeued: int = 0
+    adopted: int = 0
+
+
+@dataclass(kw_only=True)
+class Upkeep:
+    """Looks after queue, record and store; one is enough, several do no harm.
+
+    >>> upkeep.rebuild_queue()  # doctest: +SKIP
+    >>> repeat(upkeep.run_once, stop, every_seconds=10)  # doctest: +SKIP
+
+    Parameters
+    ----------
+    unassessed_after_seconds
+        An instance still not assessed after this long gets its note written again.
+    """
+
+    records: Records
+    queue: WorkQueue
+    store: ObjectStore
+    receiver: Receiver
+    clock: Clock
+    unassessed_after_seconds: float = 30.0
+    _swept_until: datetime | None = field(default=None, init=False, repr=False)
+
+    def rebuild_queue(self) -> int:
+        """Write a note for all that is recorded but not assessed: a queue in memory forgets them when it stops."""
+        return self._requeue(self.clock() + timedelta(seconds=1))
+
+    def run_once(self) -> Found:
+        """Look once: write lost notes again and, once an hour, see to originals that never reached the record.
+
+        Raises
+        ------
+        BackendUnavailable
+            If a place does not answer; the next look makes up for it.
+        """
+        now = self.clock()
+        requeued = self._requeue(now - timedelta(seconds=self.unassessed_after_seconds))
+        since, until = self._swept_until or now - _LOOK_BACK, now - _SETTLED
+        if until - since < _SWEEP_EVERY:
+            return Found(requeued=requeued)
+        adopted = self.adopt_originals(since, until)
+        self._swept_until = until
+        return Found(requeued=requeued, adopted=adopted)
+
+    def adopt_originals(self, since: datetime, until: datetime) -> int:
+        """Record the originals that were stored in this time but never recorded, and say how many.
+
+        A power cut between store and record leaves one; records restored from an older backup leave many. Their
+        senders may have been told that all is well, so nothing is thrown away.
+        """
+        adopted = 0
+        for prefix in month_prefixes(since, until):
+            for key in self.store.keys(prefix):
+                original = read_original_key(key)
+                if original is not None and since <= original.received_at < until and not self._is_recorded(original):
+                    adopted += self._adopt(original)
+        return adopted
+
+    def replay(self, instance: InstanceId) -> None:
+        """Try a parked instance again from the beginning, as an engineer asked.
+
+        Raises
+        ------
+        NotFound
+            If there is no such instance.
+        Conflict
+            If it has not failed.
+        BackendUnavailable
+            If the record does not answer.
+        """
+        self.records.reopen(instance)
+        try:
+            self.queue.put(instance)
+        except BackendUnavailable as error:
+            _log.warning(
+                "the queue is down; the next look writes the note", extra={"instance": instance, "reason": str(error)}
+            )
+
+    def _requeue(self, received_before: datetime) -> int:
+        """Write notes again, unless so many wait already that these must be among them."""
+        unassessed = self.records.unassessed(received_before, _MOST_NOTES)
+        if self.queue.depth() >= len(unassessed):
+            return 0
+        for instance in unassessed:
+            self.queue.put(instance)
+        return len(unassessed)
+
+    def _is_recorded(self, original: Original) -> bool:
+        try:
+            return self.records.instance(original.instance).new.store_key == original.key
+        except NotFound:
+            return False
+
+    def _adopt(self, original: Original) -> bool:
+        try:
+            return self.receiver.adopt(original)
+        except (NotAccepted, NotFound) as error:
+            _log.warning(
+                "an original that was never recorded cannot be read",
+                extra={"reason": str(error), "site": original.site},
+            )
+            return False

@@ -81,6 +81,6 @@ def check_pixels_are_there(data: bytes, place: PixelPlace, layout: PixelLayout) 
     needed = max(layout.size_bytes, place.length - 1)  # a single missing padding byte is forgiven
     if present < needed:
         raise UnreadablePixels(
-            f"{present:,} bytes of pixels are there, {needed:,} for {layout.rows} x {layout.columns} pixels are needed: "
+            f"{present:,} bytes of pixels are there, {layout.rows} x {layout.columns} pixels need {needed:,}: "
             "the file is truncated, send it again"
         )

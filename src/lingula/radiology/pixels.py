@@ -19,6 +19,7 @@ from lingula.radiology.radiograph import Radiograph
 from lingula.radiology.stored import Samples, decode_samples
 
 _PALETTES = ((0x00281101, 0x00281201), (0x00281102, 0x00281202), (0x00281103, 0x00281203))
+_BRIGHTEST = 65535.0
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as JPEG and DICOM YBR use it
 
 
@@ -55,9 +56,7 @@ def read_dicom_radiograph(
     samples = decode_samples(elements, place, layout, at_least if read_padding(elements, layout) is None else None)
     stored, is_colour = _to_stored_grey(samples, elements, layout)
     if is_colour:
-        shown = Presentation(window=between(0.0, float((1 << layout.bits_stored) - 1)))
-        if layout.photometric_interpretation == "PALETTE COLOR":
-            shown = Presentation(window=between(0.0, 65535.0))
+        shown = Presentation(window=between(0.0, _BRIGHTEST))
     else:
         shown = read_presentation(elements, replace(layout, bits_stored=samples.bits_stored), window)
     return Radiograph(pixels=present(stored, shown), rows=layout.rows, columns=layout.columns)
@@ -69,12 +68,21 @@ def _to_stored_grey(samples: Samples, elements: Elements, layout: PixelLayout) -
     if photometric_interpretation == "PALETTE COLOR":
         return _look_up_palette(samples.values[:, :, 0], elements), True
     if photometric_interpretation.startswith("YBR"):
-        return samples.values[:, :, 0], True
+        return _to_luminance(samples.values[:, :, :1], samples.bits_stored, (1.0,)), True
     if photometric_interpretation == "RGB" and samples.values.shape[2] == len(_LUMINANCE):
-        return np.rint(samples.values @ np.array(_LUMINANCE)).astype(np.uint16), True
+        return _to_luminance(samples.values, samples.bits_stored, _LUMINANCE), True
     if samples.values.shape[2] != 1:
         raise UnreadablePixels(f"{layout.photometric_interpretation!r} with several samples per pixel cannot be read")
     return samples.values[:, :, 0], False
+
+
+def _to_luminance(values: Stored, bits_stored: int, weights: tuple[float, ...]) -> Stored:
+    """Add up colours to sixteen bits, a row at a time so that a large picture needs little memory."""
+    scale = np.array(weights) * (_BRIGHTEST / ((1 << bits_stored) - 1))
+    luminance = np.empty(values.shape[:2], np.uint16)
+    for row, colours in enumerate(values):
+        luminance[row] = np.clip(np.rint(colours @ scale), 0, _BRIGHTEST)
+    return luminance
 
 
 def _look_up_palette(stored: Stored, elements: Elements) -> Stored:

@@ -5,11 +5,12 @@ References
 DICOM PS3.5 8 (encoding of pixel data), A.4 (encapsulated transfer syntaxes); PS3.6 A (the UIDs).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lingula.errors import NotEligible, UnreadablePixels
+from lingula.radiology.codestreams import Decoded, check_agreement, decode_jpeg_2000, decode_jpeg_ls, decode_rle
 from lingula.radiology.elements import (
     DEFLATED,
     EXPLICIT_BIG,
@@ -21,9 +22,15 @@ from lingula.radiology.elements import (
 )
 from lingula.radiology.grey import Stored
 from lingula.radiology.jpeg import decode_jpeg, read_jpeg_header
+from lingula.radiology.jpeg_extended import decode_extended
+from lingula.radiology.jpeg_lossless import decode_lossless
 from lingula.radiology.layout import PixelLayout
 
-JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+_JPEG = frozenset(f"1.2.840.10008.1.2.4.{kind}" for kind in (50, 51, 57, 70))
+_JPEG_LS = frozenset(("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"))
+_JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{kind}" for kind in (90, 91, 201, 202, 203))
+_RLE = "1.2.840.10008.1.2.5"
+_SCREEN_BITS = 8
 _NATIVE = frozenset((IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG))
 
 
@@ -58,9 +65,13 @@ def decode_samples(elements: Elements, place: PixelPlace, layout: PixelLayout, a
     if place.length is not None:
         raise UnreadablePixels(f"transfer syntax {syntax} promises compressed pixels, but they are not: export again")
     frame = b"".join(elements.data[start:end] for start, end in list(fragments(elements.data, place.start))[1:])
-    if syntax == JPEG_BASELINE:
+    if syntax in _JPEG:
         return _decode_jpeg(frame, layout, at_least)
-    raise NotEligible(f"transfer syntax {syntax} is not read; send the file uncompressed")
+    decoded = _decode_others(frame, syntax, layout)
+    meaning = layout.photometric_interpretation
+    if syntax in _JPEG_2000 and meaning in ("YBR_RCT", "YBR_ICT"):
+        meaning = "RGB"  # the decoder has undone the transform
+    return Samples(_give_sign(decoded, layout), meaning, layout.bits_stored)
 
 
 def settle_bits(raw: Stored, layout: PixelLayout) -> Stored:
@@ -75,30 +86,59 @@ def settle_bits(raw: Stored, layout: PixelLayout) -> Stored:
 
 
 def _decode_jpeg(frame: bytes, layout: PixelLayout, at_least: int | None) -> Samples:
+    """Decode by what the stream is, not by what the transfer syntax says: senders mix up the JPEG kinds."""
     header = read_jpeg_header(frame)
-    _check_agreement(header.rows, header.columns, layout)
-    pixels = decode_jpeg(frame, header, at_least)[:, :, np.newaxis]
-    return Samples(pixels, "MONOCHROME2" if layout.samples_per_pixel > 1 else layout.photometric_interpretation, 8)
+    check_agreement((header.rows, header.columns), (layout.rows, layout.columns))
+    is_colour = layout.samples_per_pixel > 1
+    if header.is_lossless:
+        decoded = Decoded(decode_lossless(frame), header.precision)
+        return Samples(_give_sign(decoded, layout), layout.photometric_interpretation, layout.bits_stored)
+    if header.precision == _SCREEN_BITS:
+        pixels = decode_jpeg(frame, header, at_least)[:, :, np.newaxis]
+        decoded = Decoded(pixels, _SCREEN_BITS)
+        # Colour has become luminance already.
+        meaning = "MONOCHROME2" if is_colour else layout.photometric_interpretation
+        return Samples(pixels if is_colour else _give_sign(decoded, layout), meaning, _SCREEN_BITS)
+    decoded = Decoded(decode_extended(frame)[:, :, np.newaxis], header.precision)
+    return Samples(_give_sign(decoded, layout), layout.photometric_interpretation, layout.bits_stored)
 
 
-def _check_agreement(rows: int, columns: int, layout: PixelLayout) -> None:
-    if (rows, columns) != (layout.rows, layout.columns):
-        raise UnreadablePixels(
-            f"the DICOM header says {layout.rows} x {layout.columns}, the compressed picture {rows} x {columns} pixels: "
-            "the file is forged or damaged"
-        )
+def _decode_others(frame: bytes, syntax: str, layout: PixelLayout) -> Decoded:
+    if syntax == _RLE:
+        return decode_rle(frame, layout.rows, layout.columns, layout.samples_per_pixel)
+    if syntax in _JPEG_LS:
+        return decode_jpeg_ls(frame, layout.rows, layout.columns)
+    if syntax in _JPEG_2000:
+        return decode_jpeg_2000(frame, layout.rows, layout.columns)
+    raise NotEligible(f"transfer syntax {syntax} is not read; send the file uncompressed")
+
+
+def _give_sign(decoded: Decoded, layout: PixelLayout) -> Stored:
+    """Take decoded values as two's complement if the header says they are signed, whatever the stream thought."""
+    if not layout.is_signed:
+        return decoded.values
+    bits = min(decoded.precision, layout.bits_stored)
+    return settle_bits(decoded.values, replace(layout, bits_stored=bits, high_bit=bits - 1))
 
 
 def _read_native(elements: Elements, place: PixelPlace, layout: PixelLayout) -> Stored:
     if place.length is None:
         raise UnreadablePixels("the transfer syntax promises uncompressed pixels, but they lie in fragments: export it")
-    cells = memoryview(elements.data)[place.start : place.start + layout.size_bytes]
+    cells = elements.data[place.start : place.start + layout.size_bytes]
     if layout.bits_allocated == 1:
         raw: Stored = np.unpackbits(np.frombuffer(cells, np.uint8), bitorder="little")
         return _shape(raw[: layout.rows * layout.columns * layout.samples_per_pixel], layout)
     size = layout.bits_allocated // 8
+    if size == 1 and elements.encoding.byte_order == ">" and elements.data[place.start - 8 : place.start - 6] == b"OW":
+        cells = _swap_pairs(elements.data[place.start : place.start + layout.size_bytes + 1])[: layout.size_bytes]
     raw = np.frombuffer(cells, f"{elements.encoding.byte_order}u{size}").astype(f"=u{size}", copy=False)
     return _shape(settle_bits(raw, layout), layout)
+
+
+def _swap_pairs(cells: bytes) -> bytes:
+    """Bytes written as big-endian words change places (PS3.5 8.1.1, retired)."""
+    pairs = np.frombuffer(cells + b"\0" * (len(cells) % 2), np.uint8).reshape(-1, 2)
+    return pairs[:, ::-1].tobytes()
 
 
 def _shape(raw: Stored, layout: PixelLayout) -> Stored:

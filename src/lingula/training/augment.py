@@ -1,0 +1,147 @@
+"""What may differ between two pictures of the same lungs: pose, exposure, sharpness, compression, background.
+
+A hospital's habits of framing, sharpening and compressing tell the label of a data set as well as the lungs do; a
+network that is to travel must not be able to use them. So every training picture is reframed, resharpened, recompressed
+and re-exposed at random, and some get the surroundings of another patient: only what lies inside the lungs keeps
+agreeing with the label. Everything works on batches and draws from one generator, so a seed repeats it.
+
+References
+----------
+Zhang et al. 2018, mixup; Zhong et al. 2020, random erasing; Xiao et al. 2021, background challenge (background swap).
+"""
+
+import math
+
+import numpy as np
+import simplejpeg
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows
+
+Pictures = NDArray[np.uint8]
+"""Shape (N, 224, 224), grey levels."""
+
+
+def uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
+    """Draw (count,) values between `low` and `high`."""
+    return low + (high - low) * torch.rand(count, generator=generator)
+
+
+def chance(count: int, probability: float, generator: Generator) -> Tensor:
+    """Draw (count,) booleans."""
+    return torch.rand(count, generator=generator) < probability
+
+
+def recompressed(pictures: Pictures, probability: float, generator: Generator) -> Pictures:
+    """Encode some pictures as JPEG of random quality 25-90 and decode them again."""
+    out = pictures.copy()
+    quality = uniform(len(pictures), 25, 90, generator).tolist()
+    for number in torch.nonzero(chance(len(pictures), probability, generator))[:, 0].tolist():
+        encoded = simplejpeg.encode_jpeg(
+            np.ascontiguousarray(pictures[number][..., None]), quality=int(quality[number]), colorspace="GRAY"
+        )
+        out[number] = simplejpeg.decode_jpeg(encoded, colorspace="GRAY")[..., 0]
+    return out
+
+
+def posed(  # noqa: PLR0913 - each number is one freedom of the pose
+    pictures: Tensor,
+    box: Tensor,
+    side: int,
+    generator: Generator,
+    *,
+    degrees: float = 10.0,
+    zoom: float = 0.12,
+    shift: float = 0.06,
+    flip: float = 0.5,
+) -> Tensor:
+    """Cut boxes (N, 4) out of pictures (N, channels, h, w), turned, zoomed, shifted, sheared and mirrored at random.
+
+    Returns (N, channels, side, side). All channels of one picture move together.
+    """
+    count = len(pictures)
+    turn = uniform(count, -degrees, degrees, generator) * (math.pi / 180)
+    stretch_x = (uniform(count, -zoom, zoom, generator)).exp()
+    stretch_y = stretch_x * uniform(count, -zoom / 2, zoom / 2, generator).exp()
+    mirror = 1.0 - 2.0 * chance(count, flip, generator).float()
+    shear = uniform(count, -0.08, 0.08, generator)
+    width, height = (box[:, 2] - box[:, 0]), (box[:, 3] - box[:, 1])
+    # output (-1..1) -> mirrored, turned, stretched within the box -> frame (-1..1)
+    a, b = turn.cos() * stretch_x * mirror, (shear - turn.sin()) * stretch_y
+    c, d = turn.sin() * stretch_x * mirror, turn.cos() * stretch_y
+    x = box[:, 0] + box[:, 2] - 1.0 + 2.0 * width * uniform(count, -shift, shift, generator)
+    y = box[:, 1] + box[:, 3] - 1.0 + 2.0 * height * uniform(count, -shift, shift, generator)
+    theta = torch.stack(
+        [torch.stack([a * width, b * width, x], dim=1), torch.stack([c * height, d * height, y], dim=1)], dim=1
+    )  # (N, 2, 3)
+    grid = F.affine_grid(theta, [count, 1, side, side], align_corners=False)
+    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def exposed(pictures: Tensor, generator: Generator, *, strength: float = 1.0) -> Tensor:
+    """Change gamma, contrast, brightness, sharpness and noise of pictures (N, 1, h, w) in 0-1."""
+    count = len(pictures)
+
+    def each(values: Tensor) -> Tensor:
+        return values[:, None, None, None]
+
+    out = pictures.clamp(0.0, 1.0) ** each((torch.randn(count, generator=generator) * 0.25 * strength).exp())
+    out = _resharpened(out, generator, strength)
+    contrast = each(uniform(count, -0.35 * strength, 0.35 * strength, generator).exp())
+    brightness = each(uniform(count, -0.15 * strength, 0.15 * strength, generator))
+    out = (out - 0.5) * contrast + 0.5 + brightness
+    grain = each(uniform(count, 0.0, 0.04 * strength, generator) * chance(count, 0.5, generator))
+    return (out + grain * torch.randn(out.shape, generator=generator)).clamp(0.0, 1.0)
+
+
+def _resharpened(pictures: Tensor, generator: Generator, strength: float) -> Tensor:
+    """Blur (amount -1) to unsharp masking (amount 1.5) at a random radius; a third of the pictures stay as they are."""
+    count = len(pictures)
+    radius = float(uniform(1, 0.5, 2.0, generator))  # pixels, one for the batch
+    reach = torch.arange(-4, 5, dtype=torch.float32)
+    kernel = torch.exp(-0.5 * (reach / radius) ** 2)
+    kernel = kernel / kernel.sum()
+    padded = F.pad(pictures, (4, 4, 4, 4), mode="replicate")
+    blurred = F.conv2d(F.conv2d(padded, kernel[None, None, None, :]), kernel[None, None, :, None])
+    amount = uniform(count, -1.0, 1.5, generator) * strength * chance(count, 0.67, generator)
+    return pictures + amount[:, None, None, None] * (pictures - blurred)
+
+
+def erased(pictures: Tensor, probability: float, generator: Generator) -> Tensor:
+    """Cover a random rectangle (up to a third of each side) of some pictures (N, 1, h, w) with their mean."""
+    out = pictures.clone()
+    side = pictures.shape[2]
+    for number in torch.nonzero(chance(len(pictures), probability, generator))[:, 0].tolist():
+        height, width = (int(value) for value in uniform(2, side * 0.1, side * 0.33, generator))
+        top, left = int(uniform(1, 0, side - height, generator)), int(uniform(1, 0, side - width, generator))
+        out[number, :, top : top + height, left : left + width] = pictures[number].mean()
+    return out
+
+
+def surroundings_swapped(pictures: Tensor, masks: Tensor, probability: float, generator: Generator) -> Tensor:
+    """Put some lungs into the surroundings of another patient of the batch.
+
+    Parameters
+    ----------
+    pictures, masks
+        (N, 1, side, side); masks are 1 inside the lungs. Edges are softened so that no seam tells.
+    """
+    order = torch.randperm(len(pictures), generator=generator)
+    soft = widened(masks)
+    mixed = pictures * soft + pictures[order] * (1.0 - soft)
+    chosen = chance(len(pictures), probability, generator)[:, None, None, None]
+    return torch.where(chosen, mixed, pictures)
+
+
+def widened(masks: Tensor) -> Tensor:
+    """Give masks (N, 1, side, side) grown by about six pixels with a soft edge; worked out at a quarter of the side."""
+    coarse = F.max_pool2d(F.max_pool2d(masks, 4, 4), 3, 1, 1)
+    return F.interpolate(coarse, size=masks.shape[2:], mode="bilinear")
+
+
+def lungs_blanked(pictures: Tensor, masks: Tensor) -> Tensor:
+    """Fill the lungs of pictures (N, 1, side, side) with the mean grey level of what lies around them."""
+    outside = (widened(masks) < 0.3).float()  # noqa: PLR2004 - includes the mask's soft edge
+    mean = (pictures * outside).sum(dim=(2, 3), keepdim=True) / outside.sum(dim=(2, 3), keepdim=True).clamp_min(1.0)
+    return pictures * outside + mean * (1.0 - outside)

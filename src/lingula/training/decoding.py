@@ -7,7 +7,7 @@ exactly what a hospital's radiographs will look like to it.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from lingula.training.labelled import Progress
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
+_Told = tuple[str | None, str | None]  # the digest of the decoded pixels, or the reason why there are none
 _VERSION = 1  # raise it when decoding or shrinking change, so that old caches are not taken
 _SCALED_DECODING = 2  # times the wanted size: what a scaled JPEG decoding keeps at least
 
@@ -52,40 +53,39 @@ def decode_files(
     )
     digests = list(_in_threads(_file_digest, paths))
     key = hashlib.sha256("\n".join([str(_VERSION), str(size), *digests]).encode()).hexdigest()[:32]
-    if cache is not None and (found := _from_cache(cache, key)) is not None:
-        pixels, reasons = found
-    else:
-        pixels, reasons = _decode_all(paths, preprocessing, progress)
-        if cache is not None:
-            _to_cache(cache, key, pixels, reasons)
-    pixel_digests = iter([hashlib.sha256(picture).hexdigest() for picture in pixels])
-    outcomes: list[Decoded | str] = []
+    found = None if cache is None else _from_cache(cache, key)
+    pixels, told = found or _decode_all(paths, preprocessing, progress)
+    if cache is not None and found is None:
+        _to_cache(cache, key, pixels, told)
+    return pixels, list(_outcomes(digests, told))
+
+
+def _outcomes(digests: Sequence[str], told: Sequence[_Told]) -> Iterator[Decoded | str]:
     place = 0
-    for digest, reason in zip(digests, reasons, strict=True):
-        if reason is None:
-            outcomes.append(Decoded(place=place, file_digest=digest, pixel_digest=next(pixel_digests)))
-            place += 1
+    for digest, (pixel_digest, reason) in zip(digests, told, strict=True):
+        if pixel_digest is None:
+            yield reason or "unreadable"
         else:
-            outcomes.append(reason)
-    return pixels, outcomes
+            yield Decoded(place=place, file_digest=digest, pixel_digest=pixel_digest)
+            place += 1
 
 
 def _decode_all(
     paths: Sequence[Path], preprocessing: Preprocessing, progress: Progress | None
-) -> tuple[Pixels, list[str | None]]:
+) -> tuple[Pixels, list[_Told]]:
     pixels = np.empty((len(paths), preprocessing.height, preprocessing.width), dtype=np.uint8)
-    reasons: list[str | None] = []
+    told: list[_Told] = []
     kept = 0
     for done, outcome in enumerate(_in_threads(lambda path: _decode(path, preprocessing), paths), start=1):
         if isinstance(outcome, str):
-            reasons.append(outcome)
+            told.append((None, outcome))
         else:
             pixels[kept] = outcome
-            reasons.append(None)
+            told.append((hashlib.sha256(outcome.tobytes()).hexdigest(), None))
             kept += 1
         if progress is not None:
             progress(done, len(paths))
-    return pixels[:kept], reasons
+    return pixels[:kept], told
 
 
 def _decode(path: Path, preprocessing: Preprocessing) -> Pixels | str:
@@ -107,28 +107,28 @@ def _file_digest(path: Path) -> str:
         return f"unopened {path}"
 
 
-def _in_threads(make: Callable[[Given], Made], given: Sequence[Given]) -> Iterable[Made]:
+def _in_threads(make: Callable[[Given], Made], given: Sequence[Given]) -> Iterator[Made]:
     """Map in order; decoders and digests release the interpreter's lock."""
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         yield from pool.map(make, given)
 
 
-def _from_cache(cache: Path, key: str) -> tuple[Pixels, list[str | None]] | None:
+def _from_cache(cache: Path, key: str) -> tuple[Pixels, list[_Told]] | None:
     try:
-        reasons = json.loads((cache / f"{key}.json").read_text())
+        told = [(digest, reason) for digest, reason in json.loads((cache / f"{key}.json").read_text())]
         pixels = np.load(cache / f"{key}.npy", mmap_mode="c")
     except (OSError, ValueError, EOFError):
         return None  # not there or cut off: decoding again mends it
-    if len(pixels) != reasons.count(None):
+    if len(pixels) != sum(digest is not None for digest, _ in told):
         return None
-    return pixels, reasons
+    return pixels, told
 
 
-def _to_cache(cache: Path, key: str, pixels: Pixels, reasons: Sequence[str | None]) -> None:
+def _to_cache(cache: Path, key: str, pixels: Pixels, told: Sequence[_Told]) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     partial = cache / f"{key}.{os.getpid()}.partial.npy"
     np.save(partial, pixels)
     partial.replace(cache / f"{key}.npy")
     described = cache / f"{key}.{os.getpid()}.partial.json"
-    described.write_text(json.dumps(reasons))
+    described.write_text(json.dumps(told))
     described.replace(cache / f"{key}.json")

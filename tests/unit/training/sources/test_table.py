@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from lingula.errors import TrainingError
+from lingula.training.labelled import Part
+from lingula.training.sources import read_source
+
+
+def table(folder: Path, text: str, *files: str, encoding: str = "utf-8") -> Path:
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    path = folder / "rows.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_columns_in_any_order_give_everything_a_row_says(tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        "site,target,finding,age,patient_id,image_path,split,sex,view\nnorth,1,virus,018M,p7,in/a.png,val,F,AP\n",
+        "in/a.png",
+    )
+
+    (row,) = read_source(path).rows
+
+    assert row.path == tmp_path / "in" / "a.png"
+    assert (row.label, row.patient_id, row.finding, row.split) == (1, "p7", "virus", Part.TUNING)
+    assert (row.site, row.age_years, row.sex, row.view) == ("north", 1.5, "F", "AP")
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("0", 0), ("1", 1), ("1.0", 1), ("NORMAL", 0), ("Pneumonia", 1), (" pneumonia ", 1), ("", None)],
+)
+def test_a_label_is_a_number_a_name_or_unknown(tmp_path: Path, text: str, label: int | None) -> None:
+    (row,) = read_source(table(tmp_path, f"image_path,label\na.png,{text}\n", "a.png")).rows
+
+    assert row.label == label
+
+
+def test_what_spreadsheets_add_is_read(tmp_path: Path) -> None:
+    comma = table(tmp_path, '\ufeffimage_path,label\r\n"a, b.png","1"\r\n\r\n', "a, b.png")
+    assert [row.label for row in read_source(comma).rows] == [1]
+
+    semicolon = table(tmp_path, "Image_Path;Label\r\nin\\c.png;0\r\n", "in/c.png")
+    assert [row.path.name for row in read_source(semicolon).rows] == ["c.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("image_path,label\n", "no line below it"),
+        ("path,label\na.png,1\n", "line 1: columns 'path, label' lack image_path"),
+        ("image_path,truth\na.png,1\n", "line 1: .* lack image_path, or both label and target"),
+        ("image_path,label,label\na.png,1,1\n", "line 1: column 'label' stands there twice"),
+        ("image_path,label\na.png,1\na.png,COVID\n", "line 3: label 'COVID' is not 0 or NORMAL"),
+        ("image_path,label\na.png,-1\n", "line 2: label '-1'"),
+        ("image_path,label,target\na.png,1,0\n", r"line 2: label '1' is not what target says \(0\)"),
+        ("image_path,label\na.png\n", "line 2: 1 cells, the header has 2"),
+        ("image_path,label\n\nb.png,1\n", "line 3: image_path 'b.png' is not a file"),
+        ("image_path,label\n,1\n", "line 2: image_path '' is not the path"),
+        ("image_path,label,split\na.png,1,holdout\n", "line 2: split 'holdout' is not train, val or test"),
+        ("image_path,label,age\na.png,1,old\n", "line 2: age 'old' is not a number of years"),
+        ('image_path,label\n"a.png,1\n', "is it a CSV"),
+    ],
+)
+def test_a_wrong_line_is_named_with_its_value(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        read_source(table(tmp_path, text, "a.png"))
+
+
+def test_a_table_that_is_not_utf8_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="not UTF-8 at byte 17"):
+        read_source(table(tmp_path, "image_path,label\nä.png,1\n", encoding="latin-1"))
+
+
+def test_a_column_nobody_reads_is_named_in_a_note(tmp_path: Path) -> None:
+    source = read_source(table(tmp_path, "image_path,label,weather\na.png,1,rain\n", "a.png"))
+
+    assert "column weather is not used" in source.notes
+
+
+def test_patients_come_from_kermany_names_only_where_no_column_says_them(tmp_path: Path) -> None:
+    name = "person3_virus_15.jpeg"
+    without = read_source(table(tmp_path, f"image_path,label\n{name},1\n", name))
+    stated = read_source(table(tmp_path, f"image_path,label,patient_id\n{name},1,child9\n", name))
+
+    assert [row.patient_id for row in without.rows] == ["person3_virus"]
+    assert [row.patient_id for row in stated.rows] == ["child9"]

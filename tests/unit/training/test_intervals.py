@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from made.labels import made_scores
+
+from lingula.errors import TrainingError
+from lingula.training.metrics import (
+    Confusion,
+    auroc,
+    clustered_bootstrap,
+    clustered_difference,
+    decision_statistic,
+    delong_test,
+    weighted_auroc,
+    wilson_interval,
+)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(371, 390, 0.9252, 0.9686), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (50, 100, 0.4038, 0.5962)],
+)
+def test_wilson_intervals_equal_published_ones(successes: int, trials: int, low: float, high: float) -> None:
+    assert list(wilson_interval(successes, trials)) == pytest.approx([low, high], abs=5e-5)
+
+
+def test_a_share_of_nothing_is_refused() -> None:
+    with pytest.raises(TrainingError, match="0 of 0 is no share"):
+        wilson_interval(0, 0)
+
+
+def test_an_interval_over_single_radiographs_is_as_wide_as_hanley_and_mcneil_say() -> None:
+    made = made_scores(600, separation=1.6)
+    alone = np.arange(600).astype(np.str_)
+
+    found = clustered_bootstrap(weighted_auroc, made.labels, made.probabilities, alone, seed=1)
+
+    area, ill = auroc(made.labels, made.probabilities), int(made.labels.sum())
+    one, two = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = (area * (1 - area) + (ill - 1) * (one - area**2) + (599 - ill) * (two - area**2)) / (ill * (600 - ill))
+    assert found.value == area
+    assert found.high - found.low == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.15)
+
+
+def test_radiographs_of_one_patient_widen_the_interval() -> None:
+    made = made_scores(300, separation=1.0)
+    copies = np.repeat(np.arange(300), 4)
+    labels, scores = made.labels[copies], made.probabilities[copies]
+
+    as_patients = clustered_bootstrap(weighted_auroc, labels, scores, copies.astype(np.str_), repeats=400)
+    as_radiographs = clustered_bootstrap(weighted_auroc, labels, scores, np.arange(1200).astype(np.str_), repeats=400)
+
+    assert as_patients.high - as_patients.low > 1.6 * (as_radiographs.high - as_radiographs.low)
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    made = made_scores(100)
+    sensitivity = decision_statistic(0.5, Confusion.sensitivity)
+
+    first = clustered_bootstrap(sensitivity, made.labels, made.probabilities, made.patients, repeats=300, seed=4)
+    again = clustered_bootstrap(sensitivity, made.labels, made.probabilities, made.patients, repeats=300, seed=4)
+
+    assert first == again
+    assert first.low < first.value < first.high
+
+
+def test_an_interval_of_what_is_undefined_is_refused() -> None:
+    labels, scores = np.array([1, 0]), np.array([0.9, 0.1])
+
+    with pytest.raises(TrainingError, match="too few patients of one label"):
+        clustered_bootstrap(decision_statistic(0.95, Confusion.ppv), labels, scores, np.array(["a", "b"]))
+
+
+def test_delong_equals_the_bootstrap_on_independent_radiographs() -> None:
+    made = made_scores(500, separation=1.2)
+    other = made.probabilities + np.random.default_rng(5).normal(size=500) * 0.15
+    alone = np.arange(500).astype(np.str_)
+
+    delong = delong_test(made.labels, made.probabilities, other)
+    drawn = clustered_difference(weighted_auroc, made.labels, (made.probabilities, other), alone, seed=2)
+
+    assert delong.difference.value == pytest.approx(drawn.difference.value)
+    assert delong.difference.low == pytest.approx(drawn.difference.low, abs=0.004)
+    assert delong.difference.high == pytest.approx(drawn.difference.high, abs=0.004)
+    assert delong.p_value == pytest.approx(drawn.p_value, abs=0.05)
+
+
+def test_delong_equals_an_example_worked_by_hand() -> None:
+    # positives 3, 4, 1 against negatives 2, 0: placements 1, 1, 1/2 and 2/3, 1; the second model is perfect
+    labels = np.array([1, 1, 1, 0, 0])
+    first, second = np.array([3.0, 4, 1, 2, 0]), np.array([5.0, 4, 3, 2, 1])
+
+    test = delong_test(labels, first, second)
+
+    variance = np.var([1, 1, 0.5], ddof=1) / 3 + np.var([2 / 3, 1], ddof=1) / 2
+    assert test.difference.value == pytest.approx(5 / 6 - 1)
+    assert (test.difference.high - test.difference.low) / 2 == pytest.approx(1.96 * np.sqrt(variance), rel=1e-3)
+
+
+def test_a_model_compared_with_itself_does_not_differ() -> None:
+    made = made_scores(50)
+
+    assert delong_test(made.labels, made.probabilities, made.probabilities).p_value == 1
+
+
+def test_delong_needs_two_of_each_label() -> None:
+    with pytest.raises(TrainingError, match="two radiographs of each label"):
+        delong_test(np.array([1, 0, 0]), np.array([0.5, 0.2, 0.1]), np.array([0.5, 0.2, 0.1]))

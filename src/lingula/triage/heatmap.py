@@ -19,7 +19,8 @@ from PIL import Image, ImageFilter
 
 from lingula.radiology.radiograph import Radiograph
 
-LONGEST_SIDE = 1024  # pixels of a drawing; a screen shows no more, and a map of 56 x 56 holds no more
+LONGEST_SIDE = 1024  # pixels of the radiograph with its heat map; most screens show no more
+LONGEST_OVERLAY_SIDE = 512  # pixels of the overlay alone; a map of 56 x 56 cells holds no more
 
 _INFERNO = ((0, 0, 4), (33, 12, 74), (87, 16, 110), (138, 34, 106), (188, 55, 84), (228, 90, 49), (249, 142, 9),
             (249, 203, 53), (252, 255, 164))  # fmt: skip
@@ -38,14 +39,14 @@ def draw_overlay(activation_map: bytes, lung_mask: bytes, rows: int, columns: in
     activation_map, lung_mask
         Square maps in the frame of the whole picture, one byte per cell, row by row, 0-255 for 0-1.
     rows, columns
-        The radiograph's own size; the drawing has its shape, at most `LONGEST_SIDE` pixels long.
+        The radiograph's own size; the drawing has its shape, at most `LONGEST_OVERLAY_SIDE` pixels long.
 
     Returns
     -------
     bytes
         A PNG with an alpha channel.
     """
-    return _png(_overlay(activation_map, lung_mask, _size(rows, columns)))
+    return _png(_overlay(activation_map, lung_mask, _size(rows, columns, LONGEST_OVERLAY_SIDE)))
 
 
 def draw_heatmap(radiograph: Radiograph, activation_map: bytes, lung_mask: bytes) -> bytes:
@@ -58,20 +59,18 @@ def draw_heatmap(radiograph: Radiograph, activation_map: bytes, lung_mask: bytes
     activation_map, lung_mask
         As for `draw_overlay`.
     """
-    size = _size(radiograph.rows, radiograph.columns)
+    size = _size(radiograph.rows, radiograph.columns, LONGEST_SIDE)
     picture = Image.fromarray(radiograph.pixels).resize(size, Image.Resampling.BILINEAR).convert("RGBA")
     picture.alpha_composite(_overlay(activation_map, lung_mask, size))
     return _png(picture.convert("RGB"))
 
 
 def _overlay(activation_map: bytes, lung_mask: bytes, size: tuple[int, int]) -> Image.Image:
-    activation = _enlarge(activation_map, size)
-    overlay = Image.fromarray(_colours()[np.asarray(activation)])  # (rows, columns, 4)
+    overlay = _colours()[np.asarray(_enlarge(activation_map, size))]  # (rows, columns, 4)
     lungs = _enlarge(lung_mask, size).point([0] * _LUNG_LEVEL + [255] * (256 - _LUNG_LEVEL))
     inside = np.asarray(lungs.filter(ImageFilter.MinFilter(_LINE_PIXELS)))
-    line = Image.fromarray(np.asarray(lungs) - inside).point([0] + [_LUNG_LINE[3]] * 255)
-    overlay.alpha_composite(Image.merge("RGBA", [*(Image.new("L", size, level) for level in _LUNG_LINE[:3]), line]))
-    return overlay
+    overlay[np.asarray(lungs) != inside] = _LUNG_LINE
+    return Image.fromarray(overlay)
 
 
 def _enlarge(cells: bytes, size: tuple[int, int]) -> Image.Image:
@@ -89,13 +88,13 @@ def _colours() -> NDArray[np.uint8]:
     return np.stack([*colours, opacity], axis=1).round().astype(np.uint8)
 
 
-def _size(rows: int, columns: int) -> tuple[int, int]:
-    """Give Pillow's (width, height), with the longest side at most `LONGEST_SIDE`."""
-    shrink = min(1.0, LONGEST_SIDE / max(rows, columns))
+def _size(rows: int, columns: int, longest_side: int) -> tuple[int, int]:
+    """Give Pillow's (width, height), with the longest side at most as long as that."""
+    shrink = min(1.0, longest_side / max(rows, columns))
     return max(1, round(columns * shrink)), max(1, round(rows * shrink))
 
 
 def _png(picture: Image.Image) -> bytes:
     written = io.BytesIO()
-    picture.save(written, "PNG", compress_level=3)
+    picture.save(written, "PNG", compress_level=1)
     return written.getvalue()

@@ -109,8 +109,8 @@ class Health:
 
     def _answer(self, name: str) -> PartHealth:
         if not self._asked[name].done():  # it stays asked, so that hanging threads do not pile up
-            reason = f"no answer within {self._limit_seconds:g} seconds"
-            return PartHealth(name=name, is_well=False, seconds=self._limit_seconds, reason=reason)
+            late = f"no answer within {self._limit_seconds:g} seconds"
+            return PartHealth(name=name, is_well=False, seconds=self._limit_seconds, reason=late)
         seconds, error = self._asked.pop(name).result()
         # Only Lingula's own messages are known to carry no identity or password.
         reason = None if error is None else str(error) if isinstance(error, LingulaError) else type(error).__name__

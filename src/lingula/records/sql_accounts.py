@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lingula.errors import Conflict, NotFound
@@ -12,6 +12,11 @@ from lingula.radiology.identifiers import SiteName
 from lingula.records.accounts import Access, Role, Session, Site, User
 from lingula.records.tables import accesses, sessions, sites, users
 from lingula.records.transactions import Transactions
+
+_ADD_ACCESS = accesses.insert().inline()
+_SESSION = select(sessions).where(sessions.c.token_sha256 == bindparam("token_sha256"))
+_SITE_OF_KEY = select(sites).where(sites.c.api_key_sha256 == bindparam("api_key_sha256"))
+_USER = select(users).where(users.c.name == bindparam("name"))
 
 
 class SqlAccounts:
@@ -42,7 +47,7 @@ class SqlAccounts:
     def user(self, name: str) -> User:
         """Give a user."""
         row = self._transactions.read(
-            lambda connection: connection.execute(select(users).where(users.c.name == name)).mappings().one_or_none()
+            lambda connection: connection.execute(_USER, {"name": name}).mappings().one_or_none()
         )
         if row is None:
             raise _no_user(name)
@@ -67,11 +72,7 @@ class SqlAccounts:
     def session(self, token_sha256: str) -> Session:
         """Give a session, expired or not."""
         row = self._transactions.read(
-            lambda connection: (
-                connection.execute(select(sessions).where(sessions.c.token_sha256 == token_sha256))
-                .mappings()
-                .one_or_none()
-            )
+            lambda connection: connection.execute(_SESSION, {"token_sha256": token_sha256}).mappings().one_or_none()
         )
         if row is None:
             raise NotFound("there is no such session; log in again")
@@ -122,9 +123,7 @@ class SqlAccounts:
         """Give the site a key belongs to."""
         row = self._transactions.read(
             lambda connection: (
-                connection.execute(select(sites).where(sites.c.api_key_sha256 == api_key_sha256))
-                .mappings()
-                .one_or_none()
+                connection.execute(_SITE_OF_KEY, {"api_key_sha256": api_key_sha256}).mappings().one_or_none()
             )
         )
         if row is None:
@@ -133,9 +132,7 @@ class SqlAccounts:
 
     def add_access(self, access: Access) -> None:
         """Add a line to the access log."""
-        self._transactions.write(
-            lambda connection: connection.execute(accesses.insert().inline(), _values_of_access(access))
-        )
+        self._transactions.write(lambda connection: connection.execute(_ADD_ACCESS, _values_of_access(access)))
 
     def accesses(self, at_most: int) -> Sequence[Access]:
         """Give the newest lines of the access log."""

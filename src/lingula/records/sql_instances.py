@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Connection, Insert, Table, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Insert, Table, bindparam, select, update
+from sqlalchemy.dialects import sqlite
 
 from lingula.errors import Conflict, NotFound
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
@@ -27,11 +27,23 @@ WITH_STATEMENT = select(*INSTANCE_COLUMNS, *STATEMENT_COLUMNS).select_from(
 )
 
 
+# Built once: composing a statement costs more than running it.
+_BEGIN = (
+    update(instances)
+    .where(instances.c.id.in_(bindparam("ids", expanding=True)), IS_RECEIVED)
+    .values(attempts=instances.c.attempts + 1)
+    .returning(*INSTANCE_COLUMNS)
+)
+_ONE = WITH_STATEMENT.where(instances.c.id == bindparam("of_id"))
+
+
 @cache
 def insert_unless_there(table: Table, dialect: str) -> Insert:
     """Give the statement that adds a row or, if its key is taken, does nothing."""
     match dialect:
         case "postgresql":
+            from sqlalchemy.dialects import postgresql
+
             return postgresql.insert(table).on_conflict_do_nothing()
         case _:
             return sqlite.insert(table).on_conflict_do_nothing()
@@ -84,12 +96,7 @@ def _add_to_study(connection: Connection, new: NewInstance) -> None:
 
 def begin_attempts(connection: Connection, ids: Sequence[InstanceId]) -> Sequence[StoredInstance]:
     """Count an attempt on each instance still received."""
-    begun = connection.execute(
-        update(instances)
-        .where(instances.c.id.in_(ids), instances.c.status == Status.RECEIVED.value)
-        .values(attempts=instances.c.attempts + 1)
-        .returning(*INSTANCE_COLUMNS)
-    )
+    begun = connection.execute(_BEGIN, {"ids": list(ids)})
     by_id = {stored.new.id: stored for stored in map(stored_instance, begun.mappings())}
     return [by_id[instance] for instance in dict.fromkeys(ids) if instance in by_id]
 
@@ -140,7 +147,7 @@ def unassessed(connection: Connection, received_before: datetime, at_most: int) 
 
 def instance_of(connection: Connection, instance: InstanceId) -> StoredInstance:
     """Give one instance."""
-    row = connection.execute(WITH_STATEMENT.where(instances.c.id == instance)).mappings().one_or_none()
+    row = connection.execute(_ONE, {"of_id": instance}).mappings().one_or_none()
     if row is None:
         raise _unknown(instance)
     return stored_instance(row)

@@ -16,7 +16,15 @@ from lingula.records.rows import STATE_COLUMNS, instance_state, values_of_statem
 from lingula.records.study_state import InstanceState, takes_effect, weigh_study
 from lingula.records.tables import instances, statements, studies
 
+# Built once: composing a statement costs more than running it.
 _KNOWN = select(*STATE_COLUMNS, instances.c.study_id, instances.c.is_stat, instances.c.statement_count)
+_KNOWN_OF_STUDIES = _KNOWN.where(instances.c.study_id.in_(bindparam("ids", expanding=True)))
+_KNOWN_BESIDE = _KNOWN.where(
+    instances.c.study_id.in_(
+        select(instances.c.study_id).where(instances.c.id.in_(bindparam("ids", expanding=True))).scalar_subquery()
+    )
+)
+_ADD_STATEMENTS = statements.insert()
 _OF_INSTANCE = ("status", "band", "priority_rank", "probability", "statement_count", "standing_statement")
 _SET_INSTANCE = (
     update(instances)
@@ -53,8 +61,8 @@ class _Known:
 def save_assessments(connection: Connection, assessments: Sequence[Assessment]) -> Collection[InstanceId]:
     """Record the statements that take effect and let their studies follow; give the ids of their instances."""
     ids = [assessment.instance for assessment in assessments]
-    in_their_studies = instances.c.study_id.in_(select(instances.c.study_id).where(instances.c.id.in_(ids)))
-    known = {one.state.id: one for one in map(_known, connection.execute(_KNOWN.where(in_their_studies)).mappings())}
+    beside = connection.execute(_KNOWN_BESIDE, {"ids": ids}).mappings()
+    known = {one.state.id: one for one in map(_known, beside)}
     made: dict[tuple[InstanceId, int], Assessment] = {}
     for assessment in assessments:
         before = known.get(assessment.instance)
@@ -65,7 +73,7 @@ def save_assessments(connection: Connection, assessments: Sequence[Assessment]) 
         made[assessment.instance, after.statement_count] = assessment
     changed = frozenset(instance for instance, _ in made)
     if changed:
-        connection.execute(statements.insert(), [values_of_statement(made[key], key[1]) for key in made])
+        connection.execute(_ADD_STATEMENTS, [values_of_statement(made[key], key[1]) for key in made])
         connection.execute(_SET_INSTANCE, [_values_of_standing(known[instance]) for instance in changed])
         _set_studies(connection, known, {known[instance].study for instance in changed})
     return changed
@@ -73,7 +81,7 @@ def save_assessments(connection: Connection, assessments: Sequence[Assessment]) 
 
 def weigh_again(connection: Connection, ids: Collection[StudyId]) -> None:
     """Let studies follow what their instances are now."""
-    found = connection.execute(_KNOWN.where(instances.c.study_id.in_(ids))).mappings()
+    found = connection.execute(_KNOWN_OF_STUDIES, {"ids": list(ids)}).mappings()
     _set_studies(connection, {one.state.id: one for one in map(_known, found)}, ids)
 
 

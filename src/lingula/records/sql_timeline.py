@@ -10,12 +10,13 @@ from lingula.records.records import TimelineEntry
 from lingula.records.tables import timeline
 
 NEWEST_ONLY = -1
+_ADD = timeline.insert().inline()  # built once: composing a statement costs more than running it
 
 
 def add_timeline(connection: Connection, entries: Sequence[TimelineEntry]) -> None:
     """Add what happened; numbers are given in the order of `entries`."""
     if entries:
-        connection.execute(timeline.insert().inline(), [_values(entry) for entry in entries])
+        connection.execute(_ADD, [_values(entry) for entry in entries])
 
 
 def timeline_after(

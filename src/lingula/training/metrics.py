@@ -32,6 +32,7 @@ __all__ = [
     "Confusion",
     "Decisions",
     "Labels",
+    "Measure",
     "PairedTest",
     "ReliabilityBin",
     "Scores",
@@ -183,7 +184,10 @@ def _share(part: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.f
         return np.asarray(part / (part + rest))
 
 
-def decision_statistic(threshold: float, measure: Callable[[Confusion], NDArray[np.float64]]) -> Statistic:
+Measure = Callable[[Confusion], NDArray[np.float64]]
+
+
+def decision_statistic(threshold: float, measure: Measure) -> Statistic:
     """Make a statistic of a threshold and a measure, e.g. ``decision_statistic(0.5, Confusion.sensitivity)``."""
 
     def statistic(labels: Labels, scores: Scores, weights: Weights) -> NDArray[np.float64]:

@@ -12,7 +12,6 @@ from lingula.training.dataset import Dataset
 from lingula.training.labelled import Part
 from lingula.training.split import Split, read_split, split_dataset, write_split
 
-
 seeds = st.integers(0, 2**32)
 
 

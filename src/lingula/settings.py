@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -45,7 +45,7 @@ def _default_home() -> Path:
 
 
 def _inside_home(data: Mapping[str, object], scheme: str, name: str) -> str:
-    return f"{scheme}://{Path(str(data['home'])) / name}"
+    return f"{scheme}://{quote(str(Path(str(data['home'])) / name))}"
 
 
 class Settings(BaseSettings):
@@ -115,9 +115,6 @@ class Settings(BaseSettings):
     receive_threads: int = Field(default=8, ge=1, le=256, description="Threads that receive uploads.")
     wait_limit_seconds: float = Field(
         default=60.0, gt=0, description="Seconds a sender may wait for the assessment with ?wait=, at most."
-    )
-    cap_asap_minutes: float = Field(
-        default=30.0, gt=0, description="Minutes after which a study of priority asap is read before newer ones."
     )
     cap_urgent_minutes: float = Field(
         default=60.0, gt=0, description="Minutes after which a study of priority urgent is read as asap."

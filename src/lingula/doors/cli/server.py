@@ -1,0 +1,106 @@
+"""Runs the HTTP door until it is told to stop, and leaves nothing half-done behind."""
+
+import errno
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+import uvicorn
+
+from lingula.errors import SettingsError
+
+if TYPE_CHECKING:
+    from lingula.wiring import System
+
+_NEXT_PORTS = 20
+_BACKLOG = 256  # connections waiting to be taken
+_STOP_SECONDS = 3  # open pages that follow events are let go after this long
+
+
+def bind(host: str, port: int, *, or_next: bool = False) -> socket.socket:
+    """Take the port before anything slow begins.
+
+    Parameters
+    ----------
+    or_next
+        Take one of the next ports if this one is taken.
+
+    Raises
+    ------
+    SettingsError
+        If the port is taken or may not be used; the message says what to do.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, min(port + _NEXT_PORTS, 65535) + 1 if or_next and port else port + 1):
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, candidate))
+        except OSError as error:
+            listening.close()
+            if error.errno == errno.EADDRINUSE and candidate < port + _NEXT_PORTS and or_next:
+                continue
+            raise SettingsError(
+                f"cannot listen on {host} port {candidate}: {os.strerror(error.errno or 0)}; stop what uses it, or "
+                "choose another with --port or LINGULA_HTTP_PORT"
+            ) from error
+        return listening
+    raise SettingsError(f"ports {port} to {port + _NEXT_PORTS} are all taken; choose another with --port")
+
+
+def address_of(listening: socket.socket) -> str:
+    """Give the URL of a bound socket as a browser on this machine writes it."""
+    host, port = listening.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - read, not bound
+    return f"http://{shown}:{port}"
+
+
+def serve_http(system: "System", listening: socket.socket, announce: Callable[[], None]) -> None:
+    """Start the system, answer requests until a signal comes, and stop the system whatever happens.
+
+    Parameters
+    ----------
+    announce
+        Called once requests are answered.
+    """
+    from lingula.doors.http.app import create_app
+
+    config = uvicorn.Config(
+        create_app(system),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        system.start()
+        _AnnouncingServer(config, announce).run(sockets=[listening])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        system.stop()
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, then say so."""
+        await super().startup(sockets)
+        self._announce()
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of a signal's function
+    """Leave through every `finally`, which a plain SIGTERM would not."""
+    sys.exit(0)

@@ -1,0 +1,66 @@
+"""The threads of a running system: workers that assess, and one that looks after what was lost."""
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from lingula.errors import BackendUnavailable
+from lingula.triage.upkeep import Upkeep
+from lingula.triage.worker import Worker
+
+_LONGEST_STOP_SECONDS = 30.0  # what is under way is finished first
+
+_log = logging.getLogger(__name__)
+
+
+class Crew:
+    """Workers and upkeep, started and stopped together.
+
+    Parameters
+    ----------
+    workers
+        One thread each.
+    upkeep
+        Looks once at the start, then every `upkeep_every_seconds`.
+    """
+
+    def __init__(self, workers: Sequence[Worker], upkeep: Upkeep, upkeep_every_seconds: float) -> None:
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=worker.run, args=(self._stop,), name=f"lingula-worker-{number}", daemon=True)
+            for number, worker in enumerate(workers)
+        ]
+        self._upkeep = upkeep
+        self._upkeep_every_seconds = upkeep_every_seconds
+        self._threads.append(threading.Thread(target=self._look, name="lingula-upkeep", daemon=True))
+
+    def start(self) -> None:
+        """Start all threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let every thread finish what it has begun, and wait for it."""
+        self._stop.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(_LONGEST_STOP_SECONDS)
+
+    def check(self) -> None:
+        """Return if all threads are at work; raises `BackendUnavailable` if one ended."""
+        ended = [thread.name for thread in self._threads if not thread.is_alive()]
+        if ended:
+            raise BackendUnavailable(f"{ended[0]} has ended; the log says why, start Lingula again")
+
+    def _look(self) -> None:
+        """Mend what was left behind, then look again and again; an outage only delays the next look."""
+        is_rebuilt = False
+        while not self._stop.is_set():
+            try:
+                if not is_rebuilt:
+                    self._upkeep.rebuild_queue()
+                    is_rebuilt = True
+                self._upkeep.run_once()
+            except BackendUnavailable as error:
+                _log.warning("upkeep looks again later, a place does not answer", extra={"reason": str(error)})
+            self._stop.wait(self._upkeep_every_seconds)

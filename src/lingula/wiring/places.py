@@ -1,0 +1,47 @@
+"""Opens the three places the settings name."""
+
+from dataclasses import dataclass
+
+from lingula.queues.queue import WorkQueue, open_queue
+from lingula.records.accounts import Accounts
+from lingula.records.records import Records, open_records
+from lingula.settings import Settings
+from lingula.stores.store import ObjectStore, open_store
+
+_OWNER_ONLY = 0o700
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Bytes by key, work waiting, what is known, and who may come in."""
+
+    store: ObjectStore
+    queue: WorkQueue
+    records: Records
+    accounts: Accounts
+
+
+def open_places(settings: Settings) -> Places:
+    """Open all places; the home folder is made if it is not there.
+
+    Raises
+    ------
+    SettingsError
+        If a URL names no place Lingula knows.
+    BackendUnavailable
+        If the records do not answer.
+    """
+    settings.home.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+    place = open_records(settings.records_url)
+    return Places(
+        store=open_store(settings.store_url),
+        queue=open_queue(settings.queue_url),
+        records=place.records,
+        accounts=place.accounts,
+    )
+
+
+def open_accounts(settings: Settings) -> Accounts:
+    """Open only the accounts, for commands that manage them."""
+    settings.home.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+    return open_records(settings.records_url).accounts

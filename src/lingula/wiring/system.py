@@ -1,0 +1,181 @@
+"""All parts of a running Lingula, put together once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from lingula.log import log_event
+from lingula.modelpackage.archive import ModelPackage
+from lingula.monitoring.health import Health
+from lingula.monitoring.metrics import Metrics
+from lingula.queues.queue import WorkQueue
+from lingula.radiology.study import Priority
+from lingula.records.accounts import Accounts
+from lingula.records.records import Records
+from lingula.registry import Registry
+from lingula.settings import Settings
+from lingula.stores.store import ObjectStore
+from lingula.triage.assess import Assessor
+from lingula.triage.events import Clock
+from lingula.triage.infer import Engine, Model
+from lingula.triage.receive import Receiver
+from lingula.triage.review import Reviews
+from lingula.triage.upkeep import Upkeep
+from lingula.triage.worker import Worker
+from lingula.triage.worklist import Worklist
+from lingula.wiring.crew import Crew
+from lingula.wiring.hub import EventHub
+from lingula.wiring.places import Places, open_places
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """Everything a door needs; `build_system` makes it, the door that runs the program starts and stops it.
+
+    >>> system = build_system(load_settings())  # doctest: +SKIP
+    >>> system.start()  # doctest: +SKIP
+    >>> system.receiver.receive(data, site=SiteName("north"), door="http")  # doctest: +SKIP
+    >>> system.stop()  # doctest: +SKIP
+    """
+
+    settings: Settings
+    clock: Clock
+    store: ObjectStore
+    queue: WorkQueue
+    records: Records
+    accounts: Accounts
+    model: Model
+    receiver: Receiver
+    worklist: Worklist
+    reviews: Reviews
+    upkeep: Upkeep
+    hub: EventHub
+    metrics: Metrics
+    health: Health
+    crew: Crew
+
+    @property
+    def package(self) -> ModelPackage:
+        """The model package that assesses."""
+        return self.model.package
+
+    def start(self) -> None:
+        """Begin to fan out events, to assess, and to look after what was left behind."""
+        self.hub.start()
+        self.crew.start()
+
+    def stop(self) -> None:
+        """Finish what is under way, write what is pending, let go of the places; stopping twice does no harm."""
+        self.crew.stop()
+        self.hub.stop()
+        self.records.close()
+
+
+def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -> System:
+    """Put a system together; nothing runs until it is started.
+
+    Parameters
+    ----------
+    clock
+        Gives the time, aware and in UTC; injected for tests.
+
+    Raises
+    ------
+    SettingsError, BackendUnavailable
+        If a place cannot be opened.
+    NotFound, PackageDamaged, PackageTooNew
+        If the model package cannot be used.
+    """
+    package = Registry(settings.registry, clock=clock).open(settings.package)
+    model = Model(package, engine=Engine(settings.engine), threads=1, largest_batch=settings.batch_size)
+    places = open_places(settings)
+    metrics = Metrics()
+    hub = EventHub(places.records.add_timeline, [metrics.count, log_event])
+    receiver = Receiver(
+        store=places.store,
+        records=places.records,
+        queue=places.queue,
+        notify=hub.notify,
+        clock=clock,
+        limit_bytes=settings.upload_limit_bytes,
+    )
+    upkeep = Upkeep(records=places.records, queue=places.queue, store=places.store, receiver=receiver, clock=clock)
+    crew = Crew(_workers(settings, places, model, hub, clock), upkeep, settings.upkeep_every_seconds)
+    _watch(metrics, places, clock)
+    return System(
+        settings=settings,
+        clock=clock,
+        store=places.store,
+        queue=places.queue,
+        records=places.records,
+        accounts=places.accounts,
+        model=model,
+        receiver=receiver,
+        worklist=Worklist(records=places.records, clock=clock, caps=_caps(settings)),
+        reviews=Reviews(records=places.records, notify=hub.notify, clock=clock, claim_minutes=settings.claim_minutes),
+        upkeep=upkeep,
+        hub=hub,
+        metrics=metrics,
+        health=_health(places, model, crew),
+        crew=crew,
+    )
+
+
+def _workers(settings: Settings, places: Places, model: Model, hub: EventHub, clock: Clock) -> Sequence[Worker]:
+    assessor = Assessor(
+        store=places.store,
+        records=places.records,
+        queue=places.queue,
+        model=model,
+        notify=hub.notify,
+        clock=clock,
+        most_attempts=settings.attempts,
+    )
+    worker = Worker(
+        queue=places.queue,
+        assessor=assessor,
+        batch_size=settings.batch_size,
+        retry_delay_seconds=settings.retry_delay_seconds,
+    )
+    return [worker] * settings.workers  # a worker holds no state, so one may run in many threads
+
+
+def _caps(settings: Settings) -> dict[Priority, timedelta]:
+    return {
+        Priority.URGENT: timedelta(minutes=settings.cap_urgent_minutes),
+        Priority.ROUTINE: timedelta(minutes=settings.cap_routine_minutes),
+    }
+
+
+def _health(places: Places, model: Model, crew: Crew) -> Health:
+    return Health(
+        {
+            "store": places.store.check,
+            "queue": places.queue.check,
+            "records": places.records.check,
+            "model": model.check,
+            "threads": crew.check,
+        }
+    )
+
+
+def _watch(metrics: Metrics, places: Places, clock: Clock) -> None:
+    """Show what waits, looked up when the metrics are asked for."""
+
+    def oldest_wait() -> Sequence[tuple[tuple[str, ...], float]]:
+        oldest = places.records.summary(None).oldest_unassessed_at
+        return [((), (clock() - oldest).total_seconds() if oldest else 0.0)]
+
+    def unreviewed() -> Sequence[tuple[tuple[str, ...], float]]:
+        counts = places.records.summary(None).by_priority
+        return [((priority.value,), float(counts.get(priority, 0))) for priority in Priority]
+
+    metrics.watch("lingula_queue_depth", "Notes waiting for a worker.", (), lambda: [((), float(places.queue.depth()))])
+    metrics.watch("lingula_oldest_unassessed_seconds", "Wait of the oldest unassessed instance.", (), oldest_wait)
+    metrics.watch("lingula_unreviewed_studies", "Studies not yet reviewed.", ("priority",), unreviewed)
+    metrics.watch(
+        "lingula_parked_instances",
+        "Instances that failed after all attempts.",
+        (),
+        lambda: [((), float(places.records.summary(None).parked))],
+    )

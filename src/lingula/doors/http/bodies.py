@@ -11,8 +11,6 @@ RFC 9112 on Content-Length and chunked bodies; RFC 7578 and RFC 2046 5.1.1 on mu
 
 import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -31,37 +29,6 @@ class SentFile:
 
     data: bytes
     name: str | None
-
-
-class BodyBudget:
-    """How many bytes of uploads may be in memory at once.
-
-    >>> budget = BodyBudget(100)
-    >>> with budget.reserve(60):
-    ...     budget.free_bytes
-    40
-    >>> budget.free_bytes
-    100
-    """
-
-    def __init__(self, at_most_bytes: int) -> None:
-        self.free_bytes = at_most_bytes
-
-    @contextmanager
-    def reserve(self, size_bytes: int) -> Iterator[None]:
-        """Hold a share while a body is in memory; raises `Refused` (503) when there is not enough left."""
-        if size_bytes > self.free_bytes:
-            raise Refused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "Too many uploads at once",
-                "more is being received than fits into memory; keep the original and send it again in a moment",
-                retry_after_seconds=1.0,
-            )
-        self.free_bytes -= size_bytes
-        try:
-            yield
-        finally:
-            self.free_bytes += size_bytes
 
 
 def announced_bytes(request: Request, limit_bytes: int) -> int:

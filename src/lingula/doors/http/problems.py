@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -70,16 +72,18 @@ TABLE: Mapping[type[LingulaError], Row] = {
 }
 
 
-class Refused(Exception):
-    """A request this door turns away itself, before anything behind it is asked."""
+class Refused(HTTPException):
+    """A request this door turns away itself, before anything behind it is asked.
+
+    It is an `HTTPException` because FastAPI lets only those through while it reads a body.
+    """
 
     def __init__(
         self, status: HTTPStatus, title: str, detail: str, *, retry_after_seconds: float | None = None
     ) -> None:
-        super().__init__(detail)
+        super().__init__(status, detail)
         self.status = status
         self.title = title
-        self.detail = detail
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -126,6 +130,21 @@ class Problem:
         return json.dumps(members, ensure_ascii=False).encode()
 
 
+def problem_of_any(error: Exception) -> Problem:
+    """Say any error this application answers itself."""
+    match error:
+        case LingulaError():
+            return problem_of(error)
+        case Refused():
+            return problem_of_refusal(error)
+        case HTTPException():
+            return problem_of_status(error.status_code)
+        case RequestValidationError():
+            return problem_of_body(error)
+        case _:
+            return unexpected_problem()
+
+
 def problem_of(error: LingulaError) -> Problem:
     """Look the error up in the table; a type without a row of its own takes its nearest ancestor's."""
     row = next(TABLE[ancestor] for ancestor in type(error).__mro__ if ancestor in TABLE)
@@ -155,8 +174,12 @@ def problem_of_status(status: int, detail: str | None = None) -> Problem:
     return Problem(status=known, title=known.phrase, detail=detail or known.description, kind=_kind_of_status(known))
 
 
-def problem_of_body(errors: tuple[Mapping[str, str], ...]) -> Problem:
+def problem_of_body(error: RequestValidationError) -> Problem:
     """Say which fields of a request do not hold; the values sent are not repeated, they may identify somebody."""
+    errors = tuple(
+        {"field": ".".join(str(part) for part in one["loc"][1:]) or "body", "message": str(one["msg"])}
+        for one in error.errors()
+    )
     first = errors[0]
     return Problem(
         status=HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -31,6 +31,7 @@ TOUCH_EVERY = timedelta(seconds=30)  # a session's last use is written this ofte
 _KEYS_AT_MOST = 1000
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "x-csrf-token"
+REFRESH_HEADER = "x-lingula-refresh"  # sent by scripts that refresh a page nobody may be looking at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,13 +136,15 @@ class Gate:
                 self._keys.popitem(last=False)
         return site
 
-    def caller(self, request: Request, form_token: str | None = None) -> Caller:
+    def caller(self, request: Request, form_token: str | None = None, *, is_refresh: bool = False) -> Caller:
         """Tell who asks.
 
         Parameters
         ----------
         form_token
             The token field of a form; without it a request that changes something must carry it as a header.
+        is_refresh
+            Whether a page asks by itself; that does not keep a session alive.
 
         Raises
         ------
@@ -153,7 +156,7 @@ class Gate:
         key = bearer_key(request)
         if key is not None:
             return machine(self.remembered_site(key) or self.site_of_key(key))
-        caller = self._person(request)
+        caller = self._person(request, is_refresh or REFRESH_HEADER in request.headers)
         if request.method not in SAFE_METHODS:
             self.must_be_own_page(request)
             _must_fit(caller.session, form_token or request.headers.get(CSRF_HEADER, ""))
@@ -164,7 +167,7 @@ class Gate:
         if not self._origins.are_own(request):
             raise _forged("the request came from another site's page")
 
-    def _person(self, request: Request) -> Caller:
+    def _person(self, request: Request, is_refresh: bool) -> Caller:  # noqa: FBT001  private, one caller
         token = request.cookies.get(self._cookie)
         if token is None:
             raise LoginNeeded("log in at /login, or send a site's key as 'Authorization: Bearer KEY'")
@@ -177,7 +180,7 @@ class Gate:
         if now >= session.expires_at or now - session.seen_at >= self._idle or not user.is_active:
             self._accounts.end_sessions(token_sha256=session.token_sha256)
             raise LoginNeeded("the session has ended; log in again")
-        if now - session.seen_at >= TOUCH_EVERY and not request.headers.get("x-lingula-refresh"):
+        if now - session.seen_at >= TOUCH_EVERY and not is_refresh:
             self._accounts.touch_session(session.token_sha256, now)
         return Caller(who=user.name, sites=user.sites, user=user, session=session)
 

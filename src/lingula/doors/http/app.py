@@ -1,0 +1,112 @@
+"""The HTTP door as one ASGI application: routes, errors in one place, the edge around it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from lingula import __version__
+from lingula.doors.http import (
+    api_events,
+    api_health,
+    api_instances,
+    api_simple,
+    api_studies,
+    page_login,
+    pages,
+    uploads,
+)
+from lingula.doors.http.door import ACaller, open_door
+from lingula.doors.http.edge import Edge, Hosts
+from lingula.doors.http.problems import LoginNeeded, note_problem, problem_of_any, problem_response
+from lingula.doors.http.rendering import FOLDER, problem_page, wants_page
+from lingula.doors.http.shapes import PREFIX, ProblemShape
+from lingula.errors import LingulaError
+from lingula.wiring import System
+
+DESCRIPTION = (
+    "Lingula helps hospitals read the most urgent chest X-rays first. It supports a doctor's decision and never "
+    "replaces one. Machines send `Authorization: Bearer KEY` with the key of a site; people use the pages."
+)
+LARGE_PATHS = frozenset({uploads.PATH, "/predict"})
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemShape"}}}
+
+
+def create_app(system: System) -> FastAPI:
+    """Build the application over a running system, which the caller starts and stops.
+
+    Parameters
+    ----------
+    system
+        As `lingula.wiring.build_system` gives it.
+    """
+    door = open_door(system)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        door.close()
+
+    app = FastAPI(
+        title="Lingula",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        responses={"default": {"model": ProblemShape, "content": PROBLEM, "description": "What went wrong"}},
+    )
+    app.state.door = door
+    for module in (uploads, api_instances, api_studies, api_events, api_simple, api_health, page_login, pages):
+        app.include_router(module.router)
+    app.mount("/static", _Static(directory=FOLDER / "static"), name="static")
+    _describe_itself(app)
+    _answer_errors(app, is_demo=system.settings.demo)
+    app.add_middleware(
+        Edge,
+        hosts=Hosts.of(system.settings.http_host, system.settings.public_url),
+        is_https=door.origins.is_https,
+        large_paths=LARGE_PATHS,
+    )
+    return app
+
+
+class _Static(StaticFiles):
+    """The pages' own files; they carry nothing of anybody, so browsers may keep them a while."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "public, max-age=300"
+        return response
+
+
+def _describe_itself(app: FastAPI) -> None:
+    @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
+    def openapi(caller: ACaller) -> dict[str, object]:  # noqa: ARG001  being known is enough
+        """Give the description of this API."""
+        return app.openapi()
+
+
+def _answer_errors(app: FastAPI, *, is_demo: bool) -> None:
+    async def answer(request: Request, error: Exception) -> Response:
+        is_page = wants_page(request)
+        if is_page and isinstance(error, LoginNeeded):
+            goal = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"/login?{urlencode({'next': goal})}", HTTPStatus.SEE_OTHER)
+        problem = problem_of_any(error)
+        note_problem(request, problem, error)
+        response = problem_page(problem, is_demo=is_demo) if is_page else problem_response(request, problem)
+        response.headers.update(getattr(error, "headers", None) or {})  # the router's Allow, for a wrong method
+        return response
+
+    for kind in (LingulaError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, answer)

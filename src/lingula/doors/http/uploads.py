@@ -1,0 +1,154 @@
+"""Radiographs come in: the hot path of this door.
+
+Several hundred times a second at best, so it is short: a bounded body, one search for the form's part, one hop into the
+upload threads, where `receive` looks, stores and records, and one small answer. Nothing is logged per request; the
+events say what happened.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lingula.doors.http.bodies import announced_bytes, read_body, sent_file
+from lingula.doors.http.door import FORM_BYTES, ADoor, Door
+from lingula.doors.http.problems import Refused
+from lingula.doors.http.security import Caller
+from lingula.doors.http.shapes import PREFIX, AssessmentShape, UploadShape
+from lingula.errors import NotAllowed
+from lingula.radiology.identifiers import SiteName, SourceName
+from lingula.radiology.study import Priority, Status
+from lingula.records.records import StoredInstance
+from lingula.triage.receive import Received
+
+PATH = f"{PREFIX}/instances"
+
+router = APIRouter(prefix=PREFIX, tags=["instances"])
+
+_FILE = {"type": "string", "format": "binary"}
+BODY: Mapping[str, object] = {
+    "required": True,
+    "description": "One radiograph: a form with the part `file`, or the bytes themselves. What it is, is told by its "
+    "content.",
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {"file": _FILE},
+                "additionalProperties": True,
+            }
+        },
+        "application/dicom": {"schema": _FILE},
+        "application/octet-stream": {"schema": _FILE},
+        "image/jpeg": {"schema": _FILE},
+        "image/png": {"schema": _FILE},
+        "image/tiff": {"schema": _FILE},
+    },
+}
+
+
+@router.post(
+    "/instances",
+    status_code=HTTPStatus.CREATED,
+    response_class=Response,
+    responses={
+        201: {
+            "model": UploadShape,
+            "description": "Received: stored and recorded; it will be assessed.",
+            "headers": {"Location": {"schema": {"type": "string"}, "description": "The instance."}},
+        },
+        200: {"model": UploadShape, "description": "Assessed within `wait`, or received before."},
+    },
+    openapi_extra={"requestBody": dict(BODY)},
+    summary="Send one radiograph",
+)
+async def upload(
+    request: Request,
+    door: ADoor,
+    wait: Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the assessment.")] = 0.0,
+    priority: Annotated[Priority | None, Query(description="Only `stat` is the sender's to say.")] = None,
+    site: Annotated[str | None, Query(description="For people with several sites: the one it belongs to.")] = None,
+) -> Response:
+    """Keep one radiograph and answer only when it is safe; sending it twice is the same as sending it once."""
+    caller = await door.sender(request)
+    received = (await receive(request, door, site_of(caller, site), priority)).received
+    stored = await assessed_within(door, received, wait)
+    assessment = AssessmentShape.of(stored.assessment) if stored and stored.assessment else None
+    shape = UploadShape(
+        instance=received.instance,
+        study=received.study,
+        site=site_of(caller, site),
+        status=stored.status if stored else received.status,
+        is_new=received.is_new,
+        assessment=assessment if caller.may_read else None,
+    )
+    is_created = received.is_new and stored is None
+    return Response(
+        shape.model_dump_json(),
+        HTTPStatus.CREATED if is_created else HTTPStatus.OK,
+        headers={"location": f"{PATH}/{received.instance}"},
+        media_type="application/json",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A radiograph that is safe now, and the name its file was sent with."""
+
+    received: Received
+    file_name: str | None
+
+
+async def receive(request: Request, door: Door, site: SiteName, priority: Priority | None) -> Kept:
+    """Read the body and let `receive` keep it."""
+    limit_bytes = door.system.settings.upload_limit_bytes + FORM_BYTES
+    with door.uploads.reserve(announced_bytes(request, limit_bytes)):
+        body = await read_body(request, limit_bytes)
+        file = sent_file(request.headers.get("content-type", ""), body)
+        del body
+        work = partial(
+            door.system.receiver.receive,
+            file.data,
+            site=site,
+            door="http",
+            source_name=SourceName(file.name) if file.name else None,
+            priority=priority,
+        )
+        return Kept(received=await door.in_pool(work), file_name=file.name)
+
+
+async def assessed_within(door: Door, received: Received, seconds: float) -> StoredInstance | None:
+    """Give the instance once it has left `received`; None if it has not in time or nobody waits."""
+    if not math.isfinite(seconds) or seconds <= 0:
+        return None
+    at_most = min(seconds, door.system.settings.wait_limit_seconds)
+    if received.status is Status.RECEIVED and not await door.system.hub.wait_for(received.instance, at_most):
+        return None
+    return await door.in_pool(partial(door.system.records.instance, received.instance))
+
+
+def site_of(caller: Caller, named: str | None) -> SiteName:
+    """Give the site a radiograph will belong to.
+
+    Raises
+    ------
+    NotAllowed
+        If the caller does not belong to the site named.
+    Refused
+        422 if a person with several sites named none.
+    """
+    if named is not None:
+        if not caller.sees(SiteName(named)):
+            raise NotAllowed(f"you do not send for the site {named!r}; ask an administrator")
+        return SiteName(named)
+    if caller.sites is None or len(caller.sites) != 1:
+        detail = "you belong to several sites; add ?site=NAME to say which one the radiograph belongs to"
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "Which site?", detail)
+    return next(iter(caller.sites))

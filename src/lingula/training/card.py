@@ -1,0 +1,97 @@
+"""The manifest and the model card of a package, both from the run's own numbers and never by hand.
+
+References
+----------
+Mitchell et al. 2019, model cards; CLAIM 2024, the checklist for artificial intelligence in medical imaging.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+import lingula
+from lingula.modelpackage.manifest import (
+    Evidence,
+    Manifest,
+    Novelty,
+    Provenance,
+    TensorSpec,
+)
+from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING
+from lingula.training.evidence import BALANCED, Findings
+from lingula.training.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """How a package came to be."""
+
+    recipe_text: str
+    split_digest: str
+    commit: str | None
+    parity: float
+    graph: tuple[TensorSpec, tuple[TensorSpec, ...]]
+
+
+def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Manifest:
+    """Put together what the package says of itself; the members' digests follow when it is written."""
+    package = recipe.package
+    pixels, outputs = origin.graph
+    return Manifest(
+        name=package.name,
+        version=package.version,
+        created_at=datetime.now(UTC).replace(microsecond=0),
+        licence=package.licence,
+        intended_use=package.intended_use,
+        label=package.label,
+        preprocessing=DEFAULT_PREPROCESSING,
+        input=pixels,
+        outputs=outputs,
+        operating_points=findings.operating_points,
+        novelty=Novelty(
+            false_refusal=findings.false_refusal,
+            components="greatest of: outlier logit, Mahalanobis distance of the embedding, too little lung",
+        ),
+        references=findings.references,
+        evidence=Evidence(
+            method=f"{findings.folds}-fold cross-validation by patient; calibration on a tuning set of other patients",
+            auroc=findings.auroc,
+            lungs_blanked_auroc=findings.lungs_blanked,
+            worst_stress_auroc=findings.stressed[findings.worst_stress],
+            worst_stress=findings.worst_stress,
+            expected_calibration_error=findings.expected_calibration_error,
+            brier_score=findings.brier_score,
+            parity=origin.parity,
+        ),
+        provenance=Provenance(
+            recipe=origin.recipe_text,
+            split_digest=origin.split_digest,
+            commit=origin.commit,
+            code_version=lingula.__version__,
+            seed=recipe.seed,
+            data=recipe.data.credits,
+        ),
+        members={},
+    )
+
+
+def write_card(manifest: Manifest, findings: Findings) -> str:
+    """Give the model card as Markdown."""
+    points = manifest.operating_points
+    template = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True).from_string(  # noqa: S701 - Markdown, not HTML
+        Path(__file__).with_name("model_card.md.jinja").read_text()
+    )
+    return template.render(
+        manifest=manifest,
+        use=manifest.intended_use,
+        findings=findings,
+        prevalence=BALANCED,
+        points=(
+            ("rule out: below is `unlikely`", points.rule_out),
+            ("rule in: at or above is `likely`", points.rule_in),
+        ),
+        row=lambda name, value: f"| {name} | {value.value:.4f} | {value.low:.4f} to {value.high:.4f} |",
+        range=lambda value: f"{value.value:.4f} ({value.low:.4f} to {value.high:.4f})",
+    )

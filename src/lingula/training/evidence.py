@@ -1,0 +1,158 @@
+"""What a run measured, and the gate it must pass before a package is written.
+
+Ranking (AUROC, stress, lungs blanked) and refusals are measured out of fold on every radiograph, by networks that never
+saw its patient; calibration and operating points on the tuning set, by the network that is shipped.
+"""
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from lingula.errors import TrainingError
+from lingula.modelpackage.manifest import Estimate, Histogram, OperatingPoints, References
+from lingula.training.calibrate import Calibration, fit_calibration
+from lingula.training.crossvalidate import OutOfFold
+from lingula.training.dataset import Dataset
+from lingula.training.intervals import clustered_bootstrap, wilson_interval
+from lingula.training.labelled import Part
+from lingula.training.metrics import brier_score, expected_calibration_error, weighted_auroc
+from lingula.training.operating_point import choose_operating_points
+from lingula.training.recipe import GateRecipe, Recipe
+from lingula.training.settle import Observed
+from lingula.training.split import Split
+
+BALANCED = 0.5  # the prevalence at which probabilities hold: no hospital's own, and stated with every number
+_BINS = 20
+
+
+class Findings(BaseModel):
+    """Everything measured in one run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    radiographs: int
+    patients: int
+    folds: int
+    auroc: Estimate
+    by_finding: dict[str, Estimate]
+    stressed: dict[str, Estimate]
+    lungs_blanked: Estimate
+    false_refusal: Estimate
+    tuning_radiographs: int
+    tuning_patients: int
+    tuning_auroc: Estimate
+    expected_calibration_error: float
+    brier_score: float
+    operating_points: OperatingPoints
+    references: References
+
+    @property
+    def worst_stress(self) -> str:
+        """The stress under which ranking suffers most."""
+        return min(self.stressed, key=lambda name: self.stressed[name].value)
+
+    def with_novelty(self, novelty: NDArray[np.float64]) -> Self:
+        """Add the distribution of novelty on the tuning set, known once the limits are settled."""
+        references = References(probability=self.references.probability, novelty=_histogram(novelty, 0.0, 2.0))
+        return self.model_copy(update={"references": references})
+
+    def lines(self) -> list[str]:
+        """Give what a person wants to read at the end of a run."""
+        points = self.operating_points
+        return [
+            f"out of fold, {self.radiographs} radiographs of {self.patients} patients, {self.folds} folds:",
+            f"  AUROC {_text(self.auroc)}",
+            *(f"  AUROC {name} against normal {_text(value)}" for name, value in self.by_finding.items()),
+            *(f"  AUROC {name} {_text(value)}" for name, value in self.stressed.items()),
+            f"  AUROC with the lungs blanked out {_text(self.lungs_blanked)}",
+            f"  real radiographs refused {_text(self.false_refusal)}",
+            f"tuning set, {self.tuning_radiographs} radiographs of {self.tuning_patients} patients:",
+            f"  AUROC {_text(self.tuning_auroc)}",
+            f"  calibration error {self.expected_calibration_error:.4f}, Brier score {self.brier_score:.4f}",
+            *(
+                f"  {name} at {point.threshold:.4f} ({point.intended}): sensitivity {_text(point.sensitivity)}, "
+                f"specificity {_text(point.specificity)}"
+                for name, point in (("rule out", points.rule_out), ("rule in", points.rule_in))
+            ),
+        ]
+
+
+def _text(estimate: Estimate) -> str:
+    return f"{estimate.value:.4f} ({estimate.low:.4f}-{estimate.high:.4f})"
+
+
+def weigh(
+    recipe: Recipe, dataset: Dataset, split: Split, judged: OutOfFold, tuning: Observed
+) -> tuple[Findings, Calibration]:
+    """Measure everything, fit the calibration and choose the operating points."""
+    known = np.flatnonzero(np.isfinite(judged.logits))
+    labels, patients = dataset.labels[known], dataset.patients[known]
+
+    def ranking(logits: NDArray[np.float64]) -> Estimate:
+        return clustered_bootstrap(weighted_auroc, labels, logits[known], patients, seed=recipe.seed)
+
+    rows = split.rows(Part.TUNING)
+    calibration = fit_calibration(dataset.labels[rows], tuning.logits, prevalence=BALANCED)
+    probabilities = calibration.probability(tuning.logits)
+    points = choose_operating_points(
+        dataset.labels[rows],
+        probabilities,
+        dataset.patients[rows],
+        rule_out_sensitivity=recipe.operating_points.rule_out_sensitivity,
+        rule_in_specificity=recipe.operating_points.rule_in_specificity,
+    )
+    refused = judged.is_refused[known]
+    low, high = wilson_interval(int(refused.sum()), len(refused))
+    histogram = _histogram(probabilities, 0.0, 1.0)
+    findings = Findings(
+        radiographs=len(known),
+        patients=len(set(patients.tolist())),
+        folds=split.fold_count,
+        auroc=ranking(judged.logits),
+        by_finding=_by_finding(dataset, known, judged, recipe.seed),
+        stressed={name: ranking(logits) for name, logits in judged.stressed.items()},
+        lungs_blanked=ranking(judged.blanked),
+        false_refusal=Estimate(value=float(refused.mean()), low=low, high=high),
+        tuning_radiographs=len(rows),
+        tuning_patients=len(set(dataset.patients[rows].tolist())),
+        tuning_auroc=clustered_bootstrap(
+            weighted_auroc, dataset.labels[rows], probabilities, dataset.patients[rows], seed=recipe.seed
+        ),
+        expected_calibration_error=expected_calibration_error(dataset.labels[rows], probabilities),
+        brier_score=brier_score(dataset.labels[rows], probabilities),
+        operating_points=points,
+        references=References(probability=histogram, novelty=histogram),
+    )
+    return findings, calibration
+
+
+def _by_finding(dataset: Dataset, known: NDArray[np.intp], judged: OutOfFold, seed: int) -> dict[str, Estimate]:
+    """Rank each finding of the positives against all negatives."""
+    found = {}
+    for finding in sorted(set(dataset.findings[known][dataset.labels[known] == 1].tolist())):
+        rows = known[(dataset.labels[known] == 0) | (dataset.findings[known] == finding)]
+        found[finding] = clustered_bootstrap(
+            weighted_auroc, dataset.labels[rows], judged.logits[rows], dataset.patients[rows], seed=seed
+        )
+    return found
+
+
+def _histogram(values: NDArray[np.float64], low: float, high: float) -> Histogram:
+    counts, edges = np.histogram(np.clip(values, low, high), bins=_BINS, range=(low, high))
+    return Histogram(edges=tuple(float(edge) for edge in edges), counts=tuple(int(count) for count in counts))
+
+
+def check_gate(findings: Findings, parity: float, gate: GateRecipe) -> None:
+    """Raise `TrainingError` naming every number that does not reach the recipe's gate."""
+    ceilings = (
+        ("AUROC with the lungs blanked", findings.lungs_blanked.value, gate.lungs_blanked_auroc_at_most),
+        ("share of real radiographs refused", findings.false_refusal.value, gate.false_refusal_at_most),
+        ("parity", parity, gate.parity_at_most),
+    )
+    failed = [f"{name} is {value:.4g}, at most {most:.4g} is allowed" for name, value, most in ceilings if value > most]
+    if findings.auroc.value < gate.auroc_at_least:
+        failed.append(f"AUROC out of fold is {findings.auroc.value:.4f}, at least {gate.auroc_at_least:.4f} is asked")
+    if failed:
+        raise TrainingError(f"no package is written: {'; '.join(failed)}; change the recipe, not the gate")

@@ -1,0 +1,44 @@
+"""Gather what a recipe names: radiographs with labels, lung masks, and pictures to be refused."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lingula.errors import TrainingError
+from lingula.training.augment import Pictures
+from lingula.training.crossvalidate import TrainingMaterial
+from lingula.training.dataset import load_dataset
+from lingula.training.decoding import decode_files
+from lingula.training.labelled import Progress
+from lingula.training.lungs import read_lung_masks
+from lingula.training.network import FRAME
+from lingula.training.recipe import DataRecipe
+from lingula.training.sources import read_source
+
+_PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".dcm"}
+
+
+def gather(recipe: DataRecipe, data: Path, *, cache: Path, progress: Progress | None = None) -> TrainingMaterial:
+    """Read everything a recipe's `[data]` names, relative to the folder `data`; decoded pictures are cached.
+
+    Raises
+    ------
+    TrainingError
+        If something is not there or cannot be trusted.
+    """
+    dataset = load_dataset(read_source(data / recipe.source), size=FRAME, cache=cache, progress=progress)
+    return TrainingMaterial(
+        dataset=dataset,
+        masks=read_lung_masks(data / recipe.masks, dataset.names, FRAME),
+        strangers=_strangers(recipe, data, cache),
+    )
+
+
+def _strangers(recipe: DataRecipe, data: Path, cache: Path) -> Pictures:
+    if recipe.outliers is None:
+        return np.zeros((0, FRAME, FRAME), np.uint8)
+    folder = data / recipe.outliers
+    if not folder.is_dir():
+        raise TrainingError(f"[data] outliers: {folder} is no folder; correct the recipe or leave the line out")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    return decode_files(paths, size=FRAME, cache=cache)[0]

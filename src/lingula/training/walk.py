@@ -1,0 +1,196 @@
+"""A data set's way in one file, in order: gather, split, cross-validate, train, settle, export.
+
+Everything a run makes lies in its folder and is made once: a run that was killed goes on where it stopped, and
+`export_run` can be repeated without training.
+"""
+
+import contextlib
+import ctypes
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lingula.errors import TrainingError
+from lingula.modelpackage.archive import write_package
+from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING
+from lingula.training.card import Origin, assemble_manifest, write_card
+from lingula.training.crossvalidate import Networks, OutOfFold, TrainingMaterial, cross_validate, train_networks
+from lingula.training.evidence import Findings, check_gate, weigh
+from lingula.training.export import describe_graph, export_graph, measure_parity
+from lingula.training.labelled import Part
+from lingula.training.material import gather
+from lingula.training.network import Classifier, LungFinder, Reader, Settlement
+from lingula.training.recipe import Recipe, read_recipe
+from lingula.training.settle import observe, settle, strange_logits
+from lingula.training.split import Split, read_split, split_dataset, write_split
+from lingula.training.train import Progress
+
+Say = Callable[[str], None]
+_PARITY_PICTURES = 200
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_TWO_GIGABYTES = 2_000_000_000  # bytes, below the greatest C int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run's folder and what is in it."""
+
+    folder: Path
+    data: Path
+
+    @property
+    def recipe_path(self) -> Path:
+        """The recipe as it was when the run began."""
+        return self.folder / "recipe.toml"
+
+    @property
+    def networks_path(self) -> Path:
+        """Weights and settlement of the final networks."""
+        return self.folder / "networks.pt"
+
+    @property
+    def findings_path(self) -> Path:
+        """What was measured."""
+        return self.folder / "findings.json"
+
+
+def begin_run(recipe: Path, folder: Path, data: Path) -> Run:
+    """Make or reopen a run's folder; raises `TrainingError` if it was begun with another recipe."""
+    text = recipe.read_text() if recipe.is_file() else ""
+    read_recipe(recipe)
+    run = Run(folder=folder, data=data)
+    folder.mkdir(parents=True, exist_ok=True)
+    if run.recipe_path.exists() and run.recipe_path.read_text() != text:
+        raise TrainingError(f"{folder} was begun with another recipe; choose another --out or remove it")
+    run.recipe_path.write_text(text)
+    return run
+
+
+def train_run(run: Run, *, progress: Progress, say: Say) -> Findings:
+    """Train everything a recipe asks for and write down what was measured."""
+    _keep_freed_memory()
+    recipe = read_recipe(run.recipe_path)
+    material = _material(run, recipe, say)
+    split = _split(run, recipe, material)
+    say(f"split {split.digest[:12]}: {len(split.rows(Part.TRAINING))} training, {len(split.rows(Part.TUNING))} tuning")
+    judged = cross_validate(material, split, recipe, folder=run.folder, progress=progress)
+    rows = np.flatnonzero(split.parts == Part.TRAINING.value)
+    networks = train_networks(
+        material,
+        rows,
+        _soft_targets(material, rows, judged, recipe),
+        recipe,
+        folder=run.folder / "final",
+        progress=progress,
+    )
+    findings = _settled(run, recipe, material, split, judged, networks)
+    for line in findings.lines():
+        say(line)
+    return findings
+
+
+def _keep_freed_memory() -> None:
+    """Ask glibc to keep large freed blocks: giving each batch's tensors back and fetching them again costs 15 %."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to gain, nothing lost
+            library = ctypes.CDLL("libc.so.6")
+            library.mallopt(_M_TRIM_THRESHOLD, _TWO_GIGABYTES)
+            library.mallopt(_M_MMAP_THRESHOLD, _TWO_GIGABYTES)
+
+
+def _material(run: Run, recipe: Recipe, say: Say) -> TrainingMaterial:
+    material = gather(recipe.data, run.data, cache=run.folder.parent / "cache")
+    say(str(material.dataset.report))
+    return material
+
+
+def _split(run: Run, recipe: Recipe, material: TrainingMaterial) -> Split:
+    path = run.folder / "split.json"
+    if path.exists():
+        return read_split(path, material.dataset)
+    wanted = recipe.split
+    split = split_dataset(
+        material.dataset, tuning=wanted.tuning, test=wanted.test, folds=wanted.folds, seed=recipe.seed
+    )
+    write_split(split, path)
+    return split
+
+
+def _soft_targets(
+    material: TrainingMaterial, rows: NDArray[np.intp], judged: OutOfFold, recipe: Recipe
+) -> NDArray[np.float32]:
+    """Mix the labels with what networks that never saw the patient thought: doubtful labels weigh less."""
+    labels = material.dataset.labels[rows].astype(np.float32)
+    thought = (1.0 / (1.0 + np.exp(-judged.logits[rows]))).astype(np.float32)
+    weight = np.float32(recipe.classifier.soft_labels)
+    return np.asarray((1 - weight) * labels + weight * thought, dtype=np.float32)
+
+
+def _settled(
+    run: Run, recipe: Recipe, material: TrainingMaterial, split: Split, judged: OutOfFold, networks: Networks
+) -> Findings:
+    side, pixels = recipe.classifier.side, material.dataset.pixels
+    training, tuning = split.rows(Part.TRAINING), split.rows(Part.TUNING)
+    learnt = observe(networks.finder, networks.classifier, side, pixels[training])
+    seen = observe(networks.finder, networks.classifier, side, pixels[tuning])
+    strange = strange_logits(networks.finder, pixels[training], recipe.seed)
+    findings, calibration = weigh(recipe, material.dataset, split, judged, seen)
+    settled = settle(learnt, seen, strange, recipe.novelty, scale=calibration.scale, bias=calibration.bias)
+    findings = findings.with_novelty(seen.novelty(settled))
+    torch.save(
+        {
+            "finder": networks.finder.state_dict(),
+            "classifier": networks.classifier.state_dict(),
+            "settlement": vars(settled),
+        },
+        run.networks_path,
+    )
+    run.findings_path.write_text(findings.model_dump_json(indent=2))
+    return findings
+
+
+def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
+    """Write the package of a finished run into `out`, if the gate of its recipe holds.
+
+    Raises
+    ------
+    TrainingError
+        If the run is not finished or the gate fails; the message says which number.
+    """
+    if not run.networks_path.exists() or not run.findings_path.exists():
+        raise TrainingError(f"{run.folder} is no finished run; finish it with `lingula train`")
+    recipe = read_recipe(run.recipe_path)
+    findings = Findings.model_validate_json(run.findings_path.read_text())
+    reader = _reader(run, recipe)
+    graph = export_graph(reader)
+    material = gather(recipe.data, run.data, cache=run.folder.parent / "cache")
+    chosen = np.linspace(0, len(material.dataset.labels) - 1, _PARITY_PICTURES).astype(np.intp)
+    parity = measure_parity(reader, graph, material.dataset.pixels[chosen])
+    say(f"parity over {len(chosen)} radiographs: greatest difference {parity:.1e}")
+    check_gate(findings, parity, recipe.gate)
+    digest = json.loads((run.folder / "split.json").read_text())["digest"]
+    origin = Origin(
+        recipe_text=run.recipe_path.read_text(),
+        split_digest=digest,
+        commit=commit,
+        parity=parity,
+        graph=describe_graph(DEFAULT_PREPROCESSING, recipe.classifier.widths[-1]),
+    )
+    manifest = assemble_manifest(recipe, findings, origin)
+    out.mkdir(parents=True, exist_ok=True)
+    return write_package(out, manifest, graph, write_card(manifest, findings))
+
+
+def _reader(run: Run, recipe: Recipe) -> Reader:
+    saved = torch.load(run.networks_path, weights_only=True)
+    finder = LungFinder(recipe.finder.widths)
+    finder.load_state_dict(saved["finder"])
+    classifier = Classifier(recipe.classifier.widths, recipe.classifier.blocks)
+    classifier.load_state_dict(saved["classifier"])
+    return Reader(finder, classifier, recipe.classifier.side, Settlement(**saved["settlement"])).eval()

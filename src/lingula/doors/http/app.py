@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -25,8 +26,8 @@ from lingula.doors.http import (
     uploads,
 )
 from lingula.doors.http.door import ACaller, open_door
-from lingula.doors.http.edge import Edge, Hosts
-from lingula.doors.http.problems import LoginNeeded, note_problem, problem_of_any, problem_response
+from lingula.doors.http.edge import Edge, Hosts, Respond
+from lingula.doors.http.problems import LoginNeeded, Problem, note_problem, problem_of_any, problem_response
 from lingula.doors.http.rendering import FOLDER, problem_page, wants_page
 from lingula.doors.http.shapes import PREFIX, ProblemShape
 from lingula.errors import LingulaError
@@ -70,12 +71,14 @@ def create_app(system: System) -> FastAPI:
         app.include_router(module.router)
     app.mount("/static", _Static(directory=FOLDER / "static"), name="static")
     _describe_itself(app)
-    _answer_errors(app, is_demo=system.settings.demo)
+    respond = partial(_respond, is_demo=system.settings.demo)
+    _answer_errors(app, respond)
     app.add_middleware(
         Edge,
         hosts=Hosts.of(system.settings.http_host, system.settings.public_url),
         is_https=door.origins.is_https,
         large_paths=LARGE_PATHS,
+        respond=respond,
     )
     return app
 
@@ -96,15 +99,18 @@ def _describe_itself(app: FastAPI) -> None:
         return app.openapi()
 
 
-def _answer_errors(app: FastAPI, *, is_demo: bool) -> None:
+def _respond(request: Request, problem: Problem, *, is_demo: bool) -> Response:
+    return problem_page(problem, is_demo=is_demo) if wants_page(request) else problem_response(request, problem)
+
+
+def _answer_errors(app: FastAPI, respond: Respond) -> None:
     async def answer(request: Request, error: Exception) -> Response:
-        is_page = wants_page(request)
-        if is_page and isinstance(error, LoginNeeded):
+        if isinstance(error, LoginNeeded) and wants_page(request):
             goal = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/login?{urlencode({'next': goal})}", HTTPStatus.SEE_OTHER)
         problem = problem_of_any(error)
         note_problem(request, problem, error)
-        response = problem_page(problem, is_demo=is_demo) if is_page else problem_response(request, problem)
+        response = respond(request, problem)
         response.headers.update(getattr(error, "headers", None) or {})  # the router's Allow, for a wrong method
         return response
 

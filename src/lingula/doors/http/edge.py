@@ -9,11 +9,13 @@ OWASP ASVS 4.0 V14.4 (headers) and V14.5 (Host); OWASP Secure Headers Project.
 """
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lingula.doors.http.problems import (
@@ -21,7 +23,6 @@ from lingula.doors.http.problems import (
     Refused,
     note_problem,
     problem_of_refusal,
-    problem_response,
     unexpected_problem,
 )
 
@@ -34,11 +35,14 @@ HEADERS = (
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # nothing leaves; with no-referrer browsers would hide a form's Origin too
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
+Respond = Callable[[Request, Problem], Response]
+"""Writes a problem as a page or as JSON, as the request wants it."""
+
 _ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
 _NOT_KEPT = (b"cache-control", b"no-store")
 
@@ -76,8 +80,11 @@ class Hosts:
 class Edge:
     """Wraps the application; see the module."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Hosts, is_https: bool, large_paths: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Hosts, is_https: bool, large_paths: frozenset[str], respond: Respond
+    ) -> None:
         self._app = app
+        self._respond = respond
         self._hosts = hosts
         self._headers = (*HEADERS, *((_ONLY_TLS,) if is_https else ()))
         self._large_paths = large_paths
@@ -126,7 +133,7 @@ class Edge:
 
     async def _answer(self, request: Request, problem: Problem, error: Exception, way: tuple[Receive, Send]) -> None:
         note_problem(request, problem, error)
-        await problem_response(request, problem)(request.scope, *way)
+        await self._respond(request, problem)(request.scope, *way)
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -53,7 +53,7 @@ def study_view(
     claim = views.lasting(stored.claim, now)
     view: dict[str, object] = {
         "id": stored.id,
-        "short_id": stored.id[:8],
+        "short_id": stored.id[: views.SHORT_ID],
         "site": stored.site,
         "priority": stored.priority,
         "waiting": views.waiting_words(stored.received_at, now),

@@ -77,7 +77,7 @@ def study_page(
     values = {
         "study": {
             **view,
-            "patient": patient_view(stored.instances[0].new.description),
+            "patient": patient_view(stored.id, stored.instances[0].new.description),
             "next_url": f"/studies/{next_study}" if next_study else None,
             "message": MESSAGES.get(done or ""),
         },
@@ -120,7 +120,7 @@ def send_release(door: ADoor, caller: AFormCaller, study: str) -> RedirectRespon
     doctor = caller.must_be(Role.DOCTOR)
     door.system.worklist.study(StudyId(study), caller.sites)
     door.system.reviews.release(StudyId(study), doctor)
-    return RedirectResponse(f"/studies/{study}", SEE_OTHER)
+    return RedirectResponse("/", SEE_OTHER)
 
 
 @router.post("/instances/{instance}/replay")
@@ -133,22 +133,22 @@ def send_replay(door: ADoor, caller: AFormCaller, instance: str) -> RedirectResp
     return RedirectResponse(f"/studies/{found.new.study}?{urlencode({'done': 'replay'})}", SEE_OTHER)
 
 
-def patient_view(described: Instance) -> PatientView:
-    """Say who it is, as far as the file does."""
+def patient_view(study: StudyId, described: Instance) -> PatientView:
+    """Say who it is, as far as the file does; else name the study, so that rows can be told apart."""
     name = described.patient_name.reveal() if described.patient_name else ""
     patient_id = described.patient_id.reveal() if described.patient_id else ""
-    parts = [part for part in name.replace("^", " ^", 1).split("^") if part.strip()]
-    line = views.age_and_sex(described)
+    parts = [part.strip() for part in name.split("^") if part.strip()]
+    known = [patient_id or ("" if parts else "no name in the file"), views.age_and_sex(described)]
     return PatientView(
-        name=", ".join(part.strip() for part in parts[:2]) or "No name in the file",
-        line=f"{patient_id} · {line}" if patient_id else line,
+        name=", ".join(parts[:2]) or f"Study {study[: views.SHORT_ID]}",
+        line=" · ".join(part for part in known if part),
     )
 
 
 def _row(door: Door, caller: Caller, row: WorklistRow) -> views.RowView:
     view = views.row_of(
         row,
-        patient_view(row.description),
+        patient_view(row.study, row.description),
         door.system.worklist.why(row),
         door.system.package.manifest,
         door.system.clock(),

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from lingula.doors.http.shapes import PREFIX
 from lingula.modelpackage.manifest import Manifest, OperatingPoint
-from lingula.radiology.study import Instance, Status
+from lingula.radiology.study import Instance
 from lingula.records.records import Assessment, Claim, Review, StoredInstance, TimelineEntry, WorklistRow
 
+SHORT_ID = 8  # characters of an id that people read out to each other
 _MONTHS_UNTIL_YEARS = 2  # a child younger than this is spoken of in months
 _SEXES = {"F": "female", "M": "male", "O": "other"}
 
@@ -100,7 +101,7 @@ def age_words(age_years: float | None) -> str | None:
 def age_and_sex(described: Instance) -> str:
     """Give age and sex as far as the file states them."""
     parts = [age_words(described.age_years), described.patient_sex]
-    return ", ".join(part for part in parts if part) or "age and sex not stated"
+    return ", ".join(part for part in parts if part)
 
 
 def scale_of(probability: float | None, rule_out: float | None, rule_in: float | None) -> ScaleView | None:
@@ -238,7 +239,7 @@ def timeline_view(entry: TimelineEntry) -> Mapping[str, str]:
         "study_claimed": f"by {detail.get('reviewer')}",
         "study_reviewed": f"{detail.get('verdict')}, by {detail.get('reviewer')}",
     }.get(entry.action, "")
-    words = entry.action.replace("_", " ").capitalize()
+    words = entry.action.replace("_", " ").replace("instance", "radiograph").capitalize()
     local = entry.at.astimezone()
     return {
         "iso": entry.at.isoformat(),
@@ -246,8 +247,3 @@ def timeline_view(entry: TimelineEntry) -> Mapping[str, str]:
         "date": moment_words(entry.at),
         "words": f"{words}: {extra}" if extra else words,
     }
-
-
-def is_open(stored: StoredInstance) -> bool:
-    """Tell whether nothing was stated yet."""
-    return stored.status is Status.RECEIVED

@@ -9,7 +9,7 @@ Field CA, Welsh AH, JRSS B 2007 (bootstrap of clusters).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,16 @@ class PairedTest:
     p_value: float
 
 
+def check_cases(labels: Labels, scores: Scores) -> None:
+    """Refuse what no statistic holds for: unequal lengths, labels but 0 and 1, one label alone, scores not finite."""
+    if labels.shape != scores.shape or labels.ndim != 1:
+        raise TrainingError(f"labels of shape {labels.shape} and scores of shape {scores.shape} do not belong together")
+    if set(np.unique(labels).tolist()) != {0, 1}:
+        raise TrainingError(f"labels {np.unique(labels).tolist()[:5]} must be 0 and 1, with at least one of each")
+    if not np.isfinite(scores).all():
+        raise TrainingError(f"{int((~np.isfinite(scores)).sum())} scores are not finite; the network has diverged")
+
+
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """Give Wilson's 95 % interval of a share.
 
@@ -53,6 +63,15 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     middle = (share + _Z95**2 / (2 * trials)) / shrink
     half = _Z95 / shrink * math.sqrt(share * (1 - share) / trials + _Z95**2 / (4 * trials**2))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def never_certain(estimate: Estimate, patients: NDArray[np.str_]) -> Estimate:
+    """Widen the interval of a share in which resampling saw no error to Wilson's over the patients it is a share of."""
+    if estimate.low < estimate.high:
+        return estimate
+    count = len(np.unique(patients))
+    low, high = wilson_interval(round(estimate.value * count), count)
+    return Estimate(value=estimate.value, low=low, high=high)
 
 
 def clustered_bootstrap(
@@ -78,9 +97,29 @@ def clustered_bootstrap(
     TrainingError
         If the statistic is undefined on the whole set or in more than half of the repetitions.
     """
-    drawn = _repeated(statistic, labels, [scores], patients, repeats=repeats, seed=seed)[0]
-    value = float(statistic(labels, scores, np.ones((1, len(labels))))[0])
-    return _estimate(value, drawn)
+    (found,) = clustered_bootstraps({"only": statistic}, labels, scores, patients, repeats=repeats, seed=seed).values()
+    if found is None:
+        raise TrainingError("the statistic is undefined on this set: it has too few patients of one label")
+    return found
+
+
+def clustered_bootstraps(
+    statistics: Mapping[str, Statistic],
+    labels: Labels,
+    scores: Scores,
+    patients: NDArray[np.str_],
+    *,
+    repeats: int = REPEATS,
+    seed: int = 0,
+) -> dict[str, Estimate | None]:
+    """Give several statistics over the same repetitions, None for those that are undefined on this set."""
+    pairs = [(statistic, scores) for statistic in statistics.values()]
+    drawn = _repeated(pairs, labels, patients, repeats=repeats, seed=seed)
+    once = np.ones((1, len(labels)))
+    return {
+        name: _estimate(float(statistic(labels, scores, once)[0]), values)
+        for (name, statistic), values in zip(statistics.items(), drawn, strict=True)
+    }
 
 
 def clustered_difference(
@@ -93,32 +132,29 @@ def clustered_difference(
     seed: int = 0,
 ) -> PairedTest:
     """Compare two models on the same radiographs, drawing the same patients for both."""
-    first, second = _repeated(statistic, labels, list(pair), patients, repeats=repeats, seed=seed)
+    both = [(statistic, scores) for scores in pair]
+    first, second = _repeated(both, labels, patients, repeats=repeats, seed=seed)
     once = np.ones((1, len(labels)))
     value = float(statistic(labels, pair[0], once)[0] - statistic(labels, pair[1], once)[0])
     drawn = first - second
     drawn = drawn[np.isfinite(drawn)]
     beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
     p_value = min(1.0, 2 * (int(beyond) + 1) / (len(drawn) + 1))
-    return PairedTest(difference=_estimate(value, drawn), p_value=p_value)
+    if (difference := _estimate(value, drawn)) is None:
+        raise TrainingError("the statistic is undefined on this set: it has too few patients of one label")
+    return PairedTest(difference=difference, p_value=p_value)
 
 
 def _repeated(
-    statistic: Statistic,
-    labels: Labels,
-    scores: list[Scores],
-    patients: NDArray[np.str_],
-    *,
-    repeats: int,
-    seed: int,
+    pairs: list[tuple[Statistic, Scores]], labels: Labels, patients: NDArray[np.str_], *, repeats: int, seed: int
 ) -> list[NDArray[np.float64]]:
     names, member = np.unique(patients, return_inverse=True)
     rng = np.random.default_rng(seed)
-    made: list[list[NDArray[np.float64]]] = [[] for _ in scores]
+    made: list[list[NDArray[np.float64]]] = [[] for _ in pairs]
     for start in range(0, repeats, _CHUNK):
         weights = _draw(rng, min(_CHUNK, repeats - start), len(names))[:, member]
-        for values, given in zip(made, scores, strict=True):
-            values.append(statistic(labels, given, weights))
+        for values, (statistic, scores) in zip(made, pairs, strict=True):
+            values.append(statistic(labels, scores, weights))
     return [np.concatenate(values) for values in made]
 
 
@@ -128,10 +164,10 @@ def _draw(rng: np.random.Generator, repeats: int, patients: int) -> Weights:
     return np.bincount(drawn.ravel(), minlength=repeats * patients).reshape(repeats, patients).astype(np.float64)
 
 
-def _estimate(value: float, drawn: NDArray[np.float64]) -> Estimate:
+def _estimate(value: float, drawn: NDArray[np.float64]) -> Estimate | None:
     defined = drawn[np.isfinite(drawn)]
     if not math.isfinite(value) or 2 * len(defined) < len(drawn):
-        raise TrainingError("the statistic is undefined on this set: it has too few patients of one label")
+        return None
     low, high = np.quantile(defined, [_LOW, _HIGH])
     return Estimate(value=value, low=float(low), high=float(high))
 

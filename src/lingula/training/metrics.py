@@ -1,12 +1,13 @@
-"""How good probabilities are: ranking, decisions at a threshold, calibration.
+"""How good probabilities are: ranking and decisions at a threshold.
 
 Every statistic takes a weight per radiograph and repetition, shape (repeats, N), and answers for all repetitions at
 once; a bootstrap is then only another set of weights, and the plain value is one repetition with weights of 1.
-`intervals` has the intervals and tests, given again here.
+`intervals` has the intervals and tests, `reliability` the calibration; both
+are given again here.
 
 References
 ----------
-Hanley JA, McNeil BJ, Radiology 1982 (AUROC with ties); Guo C et al., ICML 2017 (expected calibration error).
+Hanley JA, McNeil BJ, Radiology 1982 (AUROC with ties).
 """
 
 from collections.abc import Callable
@@ -15,17 +16,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lingula.errors import TrainingError
 from lingula.training.intervals import (
     Labels,
     PairedTest,
     Scores,
     Statistic,
     Weights,
+    check_cases,
     clustered_bootstrap,
+    clustered_bootstraps,
     clustered_difference,
     delong_test,
+    never_certain,
     wilson_interval,
+)
+from lingula.training.reliability import (
+    ReliabilityBin,
+    brier_score,
+    expected_calibration_error,
+    reliability_bins,
+    weighted_brier,
 )
 
 __all__ = [
@@ -40,12 +50,15 @@ __all__ = [
     "auroc",
     "average_precision",
     "brier_score",
+    "check_cases",
     "clustered_bootstrap",
+    "clustered_bootstraps",
     "clustered_difference",
     "decide",
     "decision_statistic",
     "delong_test",
     "expected_calibration_error",
+    "never_certain",
     "predictive_values",
     "reliability_bins",
     "weighted_auroc",
@@ -53,8 +66,6 @@ __all__ = [
     "weighted_brier",
     "wilson_interval",
 ]
-
-CALIBRATION_BINS = 15
 
 
 def auroc(labels: Labels, scores: Scores) -> float:
@@ -69,11 +80,6 @@ def auroc(labels: Labels, scores: Scores) -> float:
 def average_precision(labels: Labels, scores: Scores) -> float:
     """Give the area under the precision-recall curve, by steps and without interpolation."""
     return _plain(weighted_average_precision, labels, scores)
-
-
-def brier_score(labels: Labels, probabilities: Scores) -> float:
-    """Give the mean squared distance between probability and label."""
-    return _plain(weighted_brier, labels, probabilities)
 
 
 def weighted_auroc(labels: Labels, scores: Scores, weights: Weights) -> NDArray[np.float64]:
@@ -96,25 +102,9 @@ def weighted_average_precision(labels: Labels, scores: Scores, weights: Weights)
     return area
 
 
-def weighted_brier(labels: Labels, scores: Scores, weights: Weights) -> NDArray[np.float64]:
-    """Brier score for each row of weights."""
-    mean: NDArray[np.float64] = weights @ np.square(scores - labels) / weights.sum(axis=1)
-    return mean
-
-
 def _plain(statistic: Statistic, labels: Labels, scores: Scores) -> float:
     check_cases(labels, scores)
     return float(statistic(labels, scores, np.ones((1, len(labels))))[0])
-
-
-def check_cases(labels: Labels, scores: Scores) -> None:
-    """Refuse what no statistic holds for: unequal lengths, labels but 0 and 1, one label alone, scores not finite."""
-    if labels.shape != scores.shape or labels.ndim != 1:
-        raise TrainingError(f"labels of shape {labels.shape} and scores of shape {scores.shape} do not belong together")
-    if set(np.unique(labels).tolist()) != {0, 1}:
-        raise TrainingError(f"labels {np.unique(labels).tolist()[:5]} must be 0 and 1, with at least one of each")
-    if not np.isfinite(scores).all():
-        raise TrainingError(f"{int((~np.isfinite(scores)).sum())} scores are not finite; the network has diverged")
 
 
 def _by_score(labels: Labels, scores: Scores, weights: Weights) -> tuple[Weights, Weights]:
@@ -249,33 +239,3 @@ def predictive_values(sensitivity: float, specificity: float, prevalence: float)
     true_negative, false_negative = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
     flagged, cleared = true_positive + false_positive, true_negative + false_negative
     return (true_positive / flagged if flagged else None), (true_negative / cleared if cleared else None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReliabilityBin:
-    """Radiographs of similar probability: what was said and what was so, with a 95 % Wilson interval."""
-
-    count: int
-    mean_probability: float
-    observed: float
-    low: float
-    high: float
-
-
-def reliability_bins(labels: Labels, probabilities: Scores, bins: int = CALIBRATION_BINS) -> list[ReliabilityBin]:
-    """Sort by probability into bins of equal mass."""
-    order = np.argsort(probabilities, kind="stable")
-    made = []
-    for rows in np.array_split(order, min(bins, len(order))):
-        positives = int(labels[rows].sum())
-        low, high = wilson_interval(positives, len(rows))
-        mean, observed = float(probabilities[rows].mean()), positives / len(rows)
-        made.append(ReliabilityBin(count=len(rows), mean_probability=mean, observed=observed, low=low, high=high))
-    return made
-
-
-def expected_calibration_error(labels: Labels, probabilities: Scores, bins: int = CALIBRATION_BINS) -> float:
-    """Give the mean distance between what was said and what was so, over bins of equal mass."""
-    check_cases(labels, probabilities)
-    made = reliability_bins(labels, probabilities, bins)
-    return sum(entry.count * abs(entry.mean_probability - entry.observed) for entry in made) / len(labels)

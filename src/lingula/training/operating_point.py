@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import Estimate, OperatingPoint, OperatingPoints
-from lingula.training.intervals import clustered_bootstrap, wilson_interval
+from lingula.training.intervals import clustered_bootstrap, never_certain
 from lingula.training.metrics import Confusion, Labels, Measure, Scores, check_cases, decision_statistic
 
 _EXACT = 1e-9  # of a radiograph: 0.02 * 50 is one, whatever floating point makes of it
@@ -49,7 +49,7 @@ def choose_operating_points(  # noqa: PLR0913 - data and intentions, all by name
             drawn = clustered_bootstrap(
                 decision_statistic(threshold, measure), labels, probabilities, patients, seed=seed
             )
-            return drawn if drawn.low < drawn.high else _wilson(drawn.value, patients[labels == label])
+            return never_certain(drawn, patients[labels == label])
 
         return OperatingPoint(
             threshold=threshold,
@@ -113,10 +113,3 @@ def _refuse_useless(labels: Labels, probabilities: Scores, rule_out: float, rule
         raise TrainingError("no normal radiograph lies below the rule-out threshold: it would clear nobody; train on")
     if not (probabilities[labels == 1] >= rule_in).any():
         raise TrainingError("no pneumonia lies above the rule-in threshold: it would flag nobody; train on")
-
-
-def _wilson(share: float, patients: NDArray[np.str_]) -> Estimate:
-    """Give Wilson's interval over patients, for where resampling cannot see any error."""
-    count = len(np.unique(patients))
-    low, high = wilson_interval(round(share * count), count)
-    return Estimate(value=share, low=low, high=high)

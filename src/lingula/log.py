@@ -114,7 +114,7 @@ def set_up_log(level: str, style: Style = "auto", stream: TextIO | None = None) 
     root.addHandler(writer)
     root.setLevel(level.upper())
     logging.captureWarnings(capture=True)
-    for name in ("httpx", "httpcore", "asyncio", "alembic", "uvicorn.access"):
+    for name in ("httpx", "httpcore", "asyncio", "alembic", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -1,5 +1,7 @@
 """Opens the three places the settings name."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lingula.queues.queue import WorkQueue, open_queue
@@ -41,7 +43,12 @@ def open_places(settings: Settings) -> Places:
     )
 
 
-def open_accounts(settings: Settings) -> Accounts:
-    """Open only the accounts, for commands that manage them."""
+@contextmanager
+def open_accounts(settings: Settings) -> Iterator[Accounts]:
+    """Open only the accounts, for the commands that manage them, and let go of them at the end."""
     settings.home.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
-    return open_records(settings.records_url).accounts
+    place = open_records(settings.records_url)
+    try:
+        yield place.accounts
+    finally:
+        place.records.close()

@@ -10,6 +10,8 @@ import typer
 from lingula.doors.cli.output import say, show_json, show_line, show_table
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from lingula.records.accounts import Accounts
 
 users = typer.Typer(help="Manage the people who may log in.", no_args_is_help=True)
@@ -40,26 +42,27 @@ def add_user(
 
     if role not in list(Role):
         raise typer.BadParameter(f"there is no role {role!r}; it is {_ROLES}")
-    accounts = _open_accounts()
     wanted = frozenset(SiteName(one) for one in site) if site else None
-    if wanted and (unknown := wanted - {one.name for one in accounts.sites()}):
-        raise typer.BadParameter(f"there is no site {min(unknown)!r}; `lingula sites list` shows them")
-    accounts.add_user(
-        User(
-            name=name,
-            display_name=display_name or name,
-            role=Role(role),
-            password_hash=_ask_password_hash(from_input=password_stdin),
-            sites=wanted,
+    with _open_accounts() as accounts:
+        if wanted and (unknown := wanted - {one.name for one in accounts.sites()}):
+            raise typer.BadParameter(f"there is no site {min(unknown)!r}; `lingula sites list` shows them")
+        accounts.add_user(
+            User(
+                name=name,
+                display_name=display_name or name,
+                role=Role(role),
+                password_hash=_ask_password_hash(from_input=password_stdin),
+                sites=wanted,
+            )
         )
-    )
     say(f"user {name} was added as {role}")
 
 
 @users.command("list")
 def list_users(*, as_json: AsJson = False) -> None:
     """Print everybody who has an account."""
-    found = _open_accounts().users()
+    with _open_accounts() as accounts:
+        found = accounts.users()
     if as_json:
         for user in found:
             names = sorted(user.sites) if user.sites is not None else None
@@ -86,19 +89,19 @@ def list_users(*, as_json: AsJson = False) -> None:
 @users.command("passwd")
 def change_password(*, name: Name, password_stdin: FromInput = False) -> None:
     """Give a person a new password and end all sessions of theirs."""
-    accounts = _open_accounts()
-    user = accounts.user(name)
-    accounts.replace_user(replace(user, password_hash=_ask_password_hash(from_input=password_stdin)))
-    accounts.end_sessions(user_name=name)
+    with _open_accounts() as accounts:
+        user = accounts.user(name)
+        accounts.replace_user(replace(user, password_hash=_ask_password_hash(from_input=password_stdin)))
+        accounts.end_sessions(user_name=name)
     say(f"user {name} has a new password; all sessions were ended")
 
 
 @users.command("disable")
 def disable_user(*, name: Name) -> None:
     """Let a person in no more; what they wrote stays."""
-    accounts = _open_accounts()
-    accounts.replace_user(replace(accounts.user(name), is_active=False))
-    accounts.end_sessions(user_name=name)
+    with _open_accounts() as accounts:
+        accounts.replace_user(replace(accounts.user(name), is_active=False))
+        accounts.end_sessions(user_name=name)
     say(f"user {name} may no longer log in")
 
 
@@ -120,7 +123,8 @@ def add_site(
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", name):
         raise typer.BadParameter(f"site name {name!r}: 1 to 63 letters, digits, '-', '_', beginning with no sign")
     key = new_secret()
-    _open_accounts().add_site(Site(name=SiteName(name), ae_title=title, api_key_sha256=digest(key)))
+    with _open_accounts() as accounts:
+        accounts.add_site(Site(name=SiteName(name), ae_title=title, api_key_sha256=digest(key)))
     if as_json:
         show_json({"site": name, "ae_title": title, "api_key": key})
         return
@@ -132,7 +136,8 @@ def add_site(
 @sites.command("list")
 def list_sites(*, as_json: AsJson = False) -> None:
     """Print every hospital and its AE title; keys are not kept."""
-    found = _open_accounts().sites()
+    with _open_accounts() as accounts:
+        found = accounts.sites()
     if as_json:
         for site in found:
             show_json({"site": site.name, "ae_title": site.ae_title})
@@ -140,7 +145,7 @@ def list_sites(*, as_json: AsJson = False) -> None:
     show_table(("SITE", "AE TITLE"), [(site.name, site.ae_title) for site in found])
 
 
-def _open_accounts() -> "Accounts":
+def _open_accounts() -> "AbstractContextManager[Accounts]":
     from lingula.settings import load_settings
     from lingula.wiring.places import open_accounts
 
@@ -155,7 +160,4 @@ def _ask_password_hash(*, from_input: bool) -> str:
         if from_input
         else typer.prompt("password", hide_input=True, confirmation_prompt=True)
     )
-    try:
-        return hash_password(password)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    return hash_password(password)

@@ -112,7 +112,8 @@ class _Trickle:
             try:
                 sent = self._sender.send(path.read_bytes())
             except (LingulaError, OSError) as error:
-                _log.warning("a sample could not be sent", extra={"reason": str(error)})
+                if not self._stop.is_set():
+                    _log.warning("a sample could not be sent", extra={"reason": str(error)})
             else:
                 if sent.reason:
                     say(f"  a file was not accepted: {sent.reason}")

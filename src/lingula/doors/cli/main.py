@@ -67,6 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     """Carry out one command line and give its exit code; messages for people go to standard error."""
     try:
         outcome = get_command(app).main(args=list(arguments), prog_name="lingula", standalone_mode=False)
+        sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - the door's outermost layer
         return _explain(error)
     except KeyboardInterrupt:

@@ -62,7 +62,8 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     share, shrink = successes / trials, 1 + _Z95**2 / trials
     middle = (share + _Z95**2 / (2 * trials)) / shrink
     half = _Z95 / shrink * math.sqrt(share * (1 - share) / trials + _Z95**2 / (4 * trials**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Exact at the ends, where rounding would leave the share outside its own interval.
+    return (middle - half if successes else 0.0), (middle + half if successes < trials else 1.0)
 
 
 def never_certain(estimate: Estimate, patients: NDArray[np.str_]) -> Estimate:

@@ -1,0 +1,163 @@
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made.labels import SIDE, write_class_folders, write_picture
+from made.packages import made_package
+from PIL import Image
+
+from lingula.errors import TrainingError
+from lingula.modelpackage.archive import ModelPackage, read_package
+from lingula.modelpackage.manifest import IntendedUse
+from lingula.modelpackage.preprocessing import prepare
+from lingula.modelpackage.session import open_session
+from lingula.radiology.reading import read_radiograph
+from lingula.radiology.study import Instance
+from lingula.training.evaluate import evaluate_package
+from lingula.training.sources import read_source
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> ModelPackage:
+    """The made package: bright means pneumonia."""
+    return read_package(made_package(tmp_path / "package"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Sixteen pictures of eight patients of each label, named like those of Kermany et al."""
+    return write_class_folders(
+        tmp_path / "set",
+        normal=[f"IM-{number // 2:04}-{number % 2:04}.png" for number in range(16)],
+        pneumonia=[f"person{number // 2}_virus_{number}.png" for number in range(16)],
+    )
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_radiograph_gets_what_triages_session_says(package: ModelPackage, folder: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    evaluate_package(
+        package, read_source(folder), out=tmp_path / "out", progress=lambda done, total: told.append((done, total))
+    )
+
+    session = open_session(package.graph, threads=1)
+    for row in rows(tmp_path / "out"):
+        radiograph = read_radiograph((folder / row["path"]).read_bytes())
+        said = session.run(prepare(radiograph, package.manifest.preprocessing))
+        assert float(row["probability"]) == pytest.approx(float(said["probability"][0, 0]), abs=1e-6)
+        assert float(row["novelty"]) == pytest.approx(float(said["novelty"][0, 0]), abs=1e-6)
+        assert row["band"] == package.manifest.operating_points.band(float(row["probability"])).value
+        assert row["label"] == ("1" if row["path"].startswith("PNEUMONIA") else "0")
+    assert len(rows(tmp_path / "out")) == 32
+    assert told[-1] == (32, 32)
+
+
+def test_the_result_counts_measures_and_is_written_as_json(package: ModelPackage, folder: Path, tmp_path: Path) -> None:
+    result = evaluate_package(package, read_source(folder), out=tmp_path / "out")
+
+    assert result.radiographs == 32
+    assert result.by_status == {"assessed": 32, "not eligible": 0, "failed": 0}
+    assert result.everyone is not None
+    assert result.everyone.auroc is not None
+    assert result.everyone.auroc.value == 1
+    assert result.everyone.patients == 16
+    assert result.intervals_by == "patient"
+    assert sum(result.bands["pneumonia"].values()) == 16
+    assert [entry.finding for entry in result.by_finding] == ["normal", "virus"]
+    written = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert written["everyone"]["auroc"]["value"] == 1
+    assert written["package_sha256"] == package.sha256
+    assert any("AUROC 1.0000" in line for line in result.lines())
+
+
+def test_what_is_not_eligible_or_unreadable_is_listed_and_not_hidden(
+    package: ModelPackage, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "NORMAL" / "notes.txt").write_text("not a picture")
+    flat = np.full((SIDE, SIDE), 200, dtype=np.uint8)
+    flat[0] = 199
+    Image.fromarray(flat).save(folder / "NORMAL" / "flat.png")  # novel: grey levels hardly differ
+
+    result = evaluate_package(package, read_source(folder), out=tmp_path / "out")
+
+    assert result.by_status == {"assessed": 32, "not eligible": 1, "failed": 1}
+    found = {row["path"]: row for row in rows(tmp_path / "out")}
+    assert found["NORMAL/flat.png"]["status"] == "not eligible"
+    assert found["NORMAL/flat.png"]["band"] == ""
+    assert float(found["NORMAL/flat.png"]["probability"]) > 0.9
+    assert found["NORMAL/notes.txt"]["status"] == "failed"
+    assert found["NORMAL/notes.txt"]["probability"] == ""
+    assert result.everyone is not None
+    assert result.assessed_only is not None
+    assert (result.everyone.radiographs, result.assessed_only.radiographs) == (33, 32)
+    assert {entry.name for entry in result.refusals} == {"NORMAL/flat.png", "NORMAL/notes.txt"}
+    assert result.bands["normal"]["no band"] == 2
+    assert any("1 radiographs have no label or no readable pixels" in note for note in result.notes)
+
+
+def test_a_check_of_what_files_say_refuses_with_its_reason(package: ModelPackage, folder: Path, tmp_path: Path) -> None:
+    def too_old(instance: Instance, use: IntendedUse) -> str | None:
+        return "too old" if (instance.age_years or 0) > use.age_years_max else None
+
+    source = read_source(folder)
+    source = replace(source, rows=(replace(source.rows[0], age_years=70.0), *source.rows[1:]))
+    result = evaluate_package(package, source, out=tmp_path / "out", eligibility=too_old)
+
+    assert [(entry.name, entry.reason) for entry in result.refusals] == [(source.name_of(source.rows[0]), "too old")]
+    assert result.refusals[0].probability is not None
+
+
+def test_the_page_is_one_file_without_radiographs_unless_asked(
+    package: ModelPackage, folder: Path, tmp_path: Path
+) -> None:
+    write_picture(folder / "NORMAL" / "IM-9999-<b>.png", 500, brightness=200)  # bright and normal: wrong
+
+    evaluate_package(package, read_source(folder), out=tmp_path / "plain")
+    evaluate_package(package, read_source(folder), out=tmp_path / "shown", with_pictures=True)
+
+    plain, shown = ((tmp_path / name / "evaluation.html").read_text() for name in ("plain", "shown"))
+    assert plain.count("<svg") == 4
+    assert "<img" not in plain
+    assert "http" not in plain
+    assert "never replaces" in plain
+    assert "IM-9999-&lt;b&gt;.png" in plain
+    assert shown.count('<img alt="" width="224" height="224" src="data:image/png;base64,') == 1
+
+
+def test_unknown_patients_make_intervals_by_radiograph_and_say_so(package: ModelPackage, tmp_path: Path) -> None:
+    folder = write_class_folders(tmp_path / "set", normal=["a.png", "b.png"], pneumonia=["c.png", "d.png"])
+
+    result = evaluate_package(package, read_source(folder), out=tmp_path / "out")
+
+    assert result.intervals_by == "radiograph"
+    assert any("4 radiographs name no patient" in note for note in result.notes)
+    assert "resampled by radiograph" in (tmp_path / "out" / "evaluation.html").read_text()
+
+
+def test_one_label_alone_is_counted_but_not_ranked(package: ModelPackage, tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", 1, brightness=180)
+    write_picture(tmp_path / "b.png", 2, brightness=180)
+    (tmp_path / "rows.csv").write_text("image_path,label\na.png,0\nb.png,\n")
+
+    result = evaluate_package(package, read_source(tmp_path / "rows.csv"), out=tmp_path / "out")
+
+    assert result.everyone is None
+    assert result.by_finding[0].auroc is None
+    assert set(result.bands) == {"normal", "unknown"}
+    assert any("one label only" in line for line in result.lines())
+    assert "<svg" not in (tmp_path / "out" / "evaluation.html").read_text()
+
+
+def test_a_source_without_any_readable_radiograph_is_refused(package: ModelPackage, tmp_path: Path) -> None:
+    (tmp_path / "set" / "NORMAL").mkdir(parents=True)
+    (tmp_path / "set" / "NORMAL" / "a.png").write_bytes(b"")
+
+    with pytest.raises(TrainingError, match="none of 1 radiographs of set could be read"):
+        evaluate_package(package, read_source(tmp_path / "set"), out=tmp_path / "out")

@@ -113,7 +113,7 @@ def _manifest(data: bytes, path: Path) -> Manifest:
         where = ".".join(str(part) for part in first["loc"])
         raise PackageDamaged(f"{path.name}: {MANIFEST} does not hold at {where}: {first['msg']}") from error
     if (missing := set(OUTPUTS) - {output.name for output in manifest.outputs}) != set():
-        raise PackageDamaged(f"{path.name}: the manifest declares no output {sorted(missing)[0]!r}; export it again")
+        raise PackageDamaged(f"{path.name}: the manifest declares no output {min(missing)!r}; export it again")
     return manifest
 
 

@@ -1,0 +1,79 @@
+"""Training goes on after a kill as if nothing had happened, and learns what it is shown."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made.chests import drawn_chest
+
+from lingula.training.network import FRAME
+from lingula.training.recipe import ClassifierRecipe, FinderRecipe, Schedule
+from lingula.training.train import LabelledExamples, LungExamples, find_lungs, train_classifier, train_lung_finder
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+CHESTS = [drawn_chest(number, has_opacity=number % 2 == 1) for number in range(24)]
+PICTURES = np.stack([chest.pixels for chest in CHESTS])
+MASKS = np.stack([chest.mask for chest in CHESTS])
+
+
+def schedule(epochs: int) -> Schedule:
+    return Schedule(epochs=epochs, batch=12, learning_rate=3e-3, weight_decay=0.01, average=0.9)
+
+
+def labelled() -> LabelledExamples:
+    masks = torch.nn.functional.avg_pool2d(torch.from_numpy(MASKS)[:, None].float() / 255, 4)
+    targets = np.array([chest.has_opacity for chest in CHESTS], np.float32)
+    return LabelledExamples(pictures=PICTURES, targets=targets, findings=targets.astype(np.int64), masks=masks)
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_training_goes_on_with_the_same_result(tmp_path: Path) -> None:
+    recipe = ClassifierRecipe(schedule=schedule(3), side=64, widths=(8, 8, 8, 8), blocks=(1, 1, 1, 1))
+
+    def killed_after_two(_stage: str, epoch: int, _epochs: int, _loss: float) -> None:
+        if epoch == 2:
+            raise Killed
+
+    whole = train_classifier(labelled(), recipe, 5, progress=lambda *_: None)
+    with pytest.raises(Killed):
+        train_classifier(labelled(), recipe, 5, progress=killed_after_two, checkpoint=tmp_path / "c")
+    epochs: list[int] = []
+    resumed = train_classifier(
+        labelled(), recipe, 5, progress=lambda _s, epoch, *_: epochs.append(epoch), checkpoint=tmp_path / "c"
+    )
+    assert epochs == [3]
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    recipe = ClassifierRecipe(schedule=schedule(1), side=64, widths=(8, 8, 8, 8), blocks=(1, 1, 1, 1))
+    one, two, other = (
+        train_classifier(labelled(), recipe, seed, progress=lambda *_: None).pneumonia.weight for seed in (1, 1, 2)
+    )
+    torch.testing.assert_close(one, two, rtol=0, atol=0)
+    assert not torch.equal(one, other)
+
+
+def test_the_lung_finder_learns_to_mark_lungs() -> None:
+    examples = LungExamples(
+        pictures=PICTURES,
+        masked=np.arange(len(PICTURES)),
+        masks=MASKS,
+        strangers=np.zeros((0, FRAME, FRAME), np.uint8),
+    )
+    recipe = FinderRecipe(schedule=schedule(14), widths=(8, 16, 16, 16))
+    finder = train_lung_finder(examples, recipe, 1, progress=lambda *_: None)
+    new = drawn_chest(999, has_opacity=False)
+    mask = find_lungs(finder, new.pixels[np.newaxis])[0][0, 0].numpy() > 0.5
+    wanted = new.mask.reshape(56, 4, 56, 4).mean(axis=(1, 3)) > 127
+    assert 2 * (mask & wanted).sum() / (mask.sum() + wanted.sum()) > 0.7

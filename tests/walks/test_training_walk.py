@@ -1,0 +1,127 @@
+"""A data set's way on one machine: rows in, a package out that the triage half reads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made.chests import drawn_chest, drawn_data
+
+from lingula.errors import TrainingError
+from lingula.modelpackage.archive import ModelPackage, read_package
+from lingula.modelpackage.preprocessing import prepare
+from lingula.modelpackage.session import open_session
+from lingula.radiology.radiograph import Radiograph
+from lingula.training.evidence import Findings
+from lingula.training.walk import Run, begin_run, export_run, train_run
+
+CHESTS = 160
+DEFAULT = (Path(__file__).parents[2] / "recipes" / "default.toml").read_text()
+SMALL = (
+    ('source = "chest_xray/manifest.csv"', 'source = "data.csv"'),
+    ('masks = "chest_xray/lung_masks"', 'masks = "masks"'),
+    ('outliers = "adult_cxr/images"\n', ""),
+    ("tuning = 0.15", "tuning = 0.4"),
+    ("folds = 5", "folds = 2"),
+    ("epochs = 16", "epochs = 3"),
+    ("batch = 72", "batch = 24"),
+    ("epochs = 20", "epochs = 4"),
+    ("batch = 64", "batch = 8"),
+    ("side = 144", "side = 64"),
+    ("widths = [32, 64, 128, 128]", "widths = [16, 16, 32, 32]"),
+    ("rule_out_sensitivity = 0.98", "rule_out_sensitivity = 0.9"),
+    ("rule_in_specificity = 0.95", "rule_in_specificity = 0.9"),
+    ("auroc_at_least = 0.97", "auroc_at_least = 0.6"),
+    ("lungs_blanked_auroc_at_most = 0.75", "lungs_blanked_auroc_at_most = 1.0"),
+    ("false_refusal_at_most = 0.02", "false_refusal_at_most = 0.9"),
+)
+
+
+def small_recipe(folder: Path, *more: tuple[str, str]) -> Path:
+    """Write the default recipe shrunk until it trains in seconds."""
+    text = DEFAULT
+    for old, new in (*SMALL, *more):
+        assert text.count(old) == 1, f"the default recipe no longer says {old!r}"
+        text = text.replace(old, new)
+    path = folder / "small.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Findings]:
+    folder = tmp_path_factory.mktemp("walk")
+    data = drawn_data(folder / "data", CHESTS)
+    run = begin_run(small_recipe(folder), folder / "runs" / "small", data)
+    torch.set_num_threads(1)  # pictures this small gain nothing from a second thread and wait for it when it is busy
+    return run, train_run(run, progress=lambda *_: None, say=lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def package(finished: tuple[Run, Findings], tmp_path_factory: pytest.TempPathFactory) -> ModelPackage:
+    return read_package(export_run(finished[0], tmp_path_factory.mktemp("out"), commit=None, say=lambda _: None))
+
+
+def test_the_walk_ends_with_a_package_that_tells_opacities_from_none(
+    finished: tuple[Run, Findings], package: ModelPackage
+) -> None:
+    run, _ = finished
+    session = open_session(package.graph, threads=1)
+    inputs = []
+    for number in range(40):
+        pixels = drawn_chest(10_000 + number, has_opacity=number % 2 == 1).pixels
+        inputs.append(prepare(Radiograph(pixels=pixels, rows=224, columns=224), package.manifest.preprocessing))
+    outputs = session.run(np.concatenate(inputs))
+    probability = outputs["probability"][:, 0]
+    ranked = [high > low for high in probability[1::2] for low in probability[::2]]
+    assert np.mean(ranked) > 0.7
+    assert outputs["activation_map"].shape == outputs["lung_mask"].shape == (40, 1, 56, 56)
+    assert outputs["embedding"].shape == (40, 32)
+    assert package.manifest.evidence.parity <= 1e-4
+    assert package.manifest.provenance.recipe == run.recipe_path.read_text()
+
+
+def test_the_model_card_says_what_was_measured_and_what_it_is_not_for(
+    finished: tuple[Run, Findings], package: ModelPackage
+) -> None:
+    _, findings = finished
+    card = package.model_card
+    assert f"| AUROC | {findings.auroc.value:.4f} |" in card
+    assert f"{findings.lungs_blanked.value:.4f}" in card
+    assert "- adults and newborns\n" in card
+    assert "never replaces" in card
+
+
+def test_a_finished_run_is_not_trained_again_and_gives_the_same_numbers(finished: tuple[Run, Findings]) -> None:
+    run, findings = finished
+    epochs: list[str] = []
+    again = train_run(run, progress=lambda stage, *_: epochs.append(stage), say=lambda _: None)
+    assert epochs == []
+    assert again == findings
+
+
+def test_a_gate_that_fails_writes_no_package_and_names_the_number(
+    finished: tuple[Run, Findings], tmp_path: Path
+) -> None:
+    run, _ = finished
+    strict = Run(folder=tmp_path / "strict", data=run.data)
+    strict.folder.mkdir()
+    for name in ("networks.pt", "findings.json", "split.json"):
+        (strict.folder / name).write_bytes((run.folder / name).read_bytes())
+    strict.recipe_path.write_text(run.recipe_path.read_text().replace("auroc_at_least = 0.6", "auroc_at_least = 1.0"))
+    with pytest.raises(TrainingError, match=r"no package is written: AUROC out of fold is 0\.\d+, at least 1\.0"):
+        export_run(strict, tmp_path / "out", commit=None, say=lambda _: None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_begun_with_another_recipe_is_not_touched(finished: tuple[Run, Findings], tmp_path: Path) -> None:
+    run, _ = finished
+    other = small_recipe(tmp_path, ("seed = 20261121", "seed = 1"))
+    with pytest.raises(TrainingError, match="begun with another recipe"):
+        begin_run(other, run.folder, run.data)
+
+
+def test_an_unfinished_run_cannot_be_exported(tmp_path: Path) -> None:
+    run = begin_run(small_recipe(tmp_path), tmp_path / "run", tmp_path)
+    with pytest.raises(TrainingError, match="no finished run"):
+        export_run(run, tmp_path, commit=None, say=lambda _: None)

@@ -16,6 +16,7 @@ _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _MOST_CORNERS = 500  # of a line; more cannot be seen
 _BARS = 20
 _FAR_RIGHT = 0.7  # of the frame; a name beyond stands to the left of its line
+_FAR_RIGHT = 0.7  # of the frame; a name beyond stands to the left of its line
 
 Corners = Sequence[tuple[float, float]]
 
@@ -79,8 +80,8 @@ def draw_histogram(scored: Scored, thresholds: Sequence[tuple[str, float]]) -> s
     for name, threshold in thresholds:
         inside += [
             _line(((threshold, 0), (threshold, 1)), "threshold"),
-            _text(threshold, 0.95, name, to_the_left=threshold > 0.7),
-        ]  # noqa: PLR2004  stay inside
+            _text(threshold, 0.95, name, to_the_left=threshold > _FAR_RIGHT),
+        ]
     return _figure("Probabilities by label", "probability", f"share of the label (1.0 = {highest:.0%})", inside)
 
 

@@ -1,14 +1,17 @@
 """The worklist and the counts beside it.
 
 The order is computed by the database from `now`, so that a page is right at the moment it is asked for and nothing has
-to run in the background to promote whoever waited too long.
+to run in the background to promote whoever waited too long. A priority promotes those before one moment, so the list is
+a few stretches of an index that is in the right order already: they are counted, the stretches a page falls into are
+merged, and nothing is ever sorted as a whole.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Subquery, and_, func, literal, select, union_all
 
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.radiology.study import Band, Priority, Status
@@ -23,26 +26,104 @@ _PROMOTED: Mapping[Priority, Priority] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Stretch:
+    """Studies that are read with one effective priority and lie in order of arrival in one index."""
+
+    effective_rank: int
+    condition: ColumnElement[bool]
+
+
 def worklist_page(connection: Connection, query: WorklistQuery) -> WorklistPage:
     """Give a page in reading order: effective priority, then arrival, then id."""
-    asked = _asked(query)
-    total = connection.execute(select(func.count()).select_from(studies).where(*asked)).scalar_one()
-    effective = _effective_rank(query).label("effective_rank")
-    order = (effective, studies.c.received_at, studies.c.id)
-    page = (
-        select(studies.c.id.label("page_id"), effective)
-        .where(*asked)
-        .order_by(*order)
-        .limit(query.page_size)
-        .offset((max(query.page, 1) - 1) * query.page_size)
-        .subquery("page")
-    )
+    stretches = list(_stretches(query))
+    if not stretches:
+        return WorklistPage(rows=[], total=0)
+    number_of = _count_by_rank(connection, stretches)
+    first = (max(query.page, 1) - 1) * query.page_size
+    total = sum(number_of.values())
+    ranks, before = _ranks_on_page(number_of, first, query.page_size)
+    touched = [stretch for stretch in stretches if stretch.effective_rank in ranks]
+    if not touched:
+        return WorklistPage(rows=[], total=total)
+    page = _merged(touched, skip=first - before, size=query.page_size)
     found = connection.execute(
         _ROWS.add_columns(page.c.effective_rank)
-        .select_from(_JOINED.join(page, page.c.page_id == studies.c.id))
+        .select_from(_JOINED.join(page, page.c.id == studies.c.id))
         .order_by(page.c.effective_rank, studies.c.received_at, studies.c.id)
     )
     return WorklistPage(rows=[_row(row, query.now) for row in found.mappings()], total=total)
+
+
+def _stretches(query: WorklistQuery) -> Iterator[_Stretch]:
+    halves = {False: [IS_UNREVIEWED], True: [~IS_UNREVIEWED], None: [IS_UNREVIEWED, ~IS_UNREVIEWED]}
+    for half in halves[query.is_reviewed]:
+        for priority in Priority if query.priority is None else [query.priority]:
+            asked = and_(half, studies.c.priority_rank == priority.rank, *_asked(query))
+            higher, cap = _PROMOTED.get(priority), query.caps.get(priority)
+            if higher is None or cap is None:
+                yield _Stretch(effective_rank=priority.rank, condition=asked)
+                continue
+            moment = _before(query.now, cap)
+            yield _Stretch(effective_rank=higher.rank, condition=and_(asked, studies.c.received_at < moment))
+            yield _Stretch(effective_rank=priority.rank, condition=and_(asked, studies.c.received_at >= moment))
+
+
+def _asked(query: WorklistQuery) -> Iterator[ColumnElement[bool]]:
+    if query.status is not None:
+        yield studies.c.status == query.status.value
+    if query.band is not None:
+        yield studies.c.band == query.band.value
+    if query.sites is not None:
+        yield studies.c.site.in_(query.sites)
+    if query.text:
+        yield studies.c.id.startswith(query.text.strip().lower(), autoescape=True)
+
+
+def _count_by_rank(connection: Connection, stretches: Sequence[_Stretch]) -> dict[int, int]:
+    counts = (
+        select(literal(stretch.effective_rank).label("effective_rank"), func.count().label("number"))
+        .select_from(studies)
+        .where(stretch.condition)
+        for stretch in stretches
+    )
+    number_of: dict[int, int] = {}
+    for rank, number in connection.execute(union_all(*counts)):
+        number_of[rank] = number_of.get(rank, 0) + number
+    return number_of
+
+
+def _ranks_on_page(number_of: Mapping[int, int], first: int, size: int) -> tuple[Sequence[int], int]:
+    """Give the ranks that the page from `first` shows some of, and how many studies the ranks before them have."""
+    ranks: list[int] = []
+    before = passed = 0
+    for rank in sorted(number_of):
+        begins, passed = passed, passed + number_of[rank]
+        if passed <= first:
+            before = passed
+        elif begins < first + size:
+            ranks.append(rank)
+    return ranks, before
+
+
+def _merged(stretches: Sequence[_Stretch], skip: int, size: int) -> Subquery:
+    """Merge the beginnings of stretches, each as long as the page could need, and cut the page out."""
+    beginnings = (
+        select(studies.c.id, studies.c.received_at, literal(stretch.effective_rank).label("effective_rank"))
+        .where(stretch.condition)
+        .order_by(studies.c.received_at, studies.c.id)
+        .limit(skip + size)
+        .subquery()
+        for stretch in stretches
+    )
+    merged = union_all(*(select(beginning) for beginning in beginnings)).subquery()
+    return (
+        select(merged.c.id, merged.c.effective_rank)
+        .order_by(merged.c.effective_rank, merged.c.received_at, merged.c.id)
+        .limit(size)
+        .offset(skip)
+        .subquery("page")
+    )
 
 
 _JOINED = studies.join(instances, instances.c.id == studies.c.deciding_instance_id).outerjoin(
@@ -59,34 +140,6 @@ _ROWS = select(
     statements.c.reason,
     statements.c.assessed_at,
 )
-
-
-def _asked(query: WorklistQuery) -> list[ColumnElement[bool]]:
-    wanted = {
-        studies.c.status: query.status,
-        studies.c.band: query.band,
-        studies.c.priority_rank: None if query.priority is None else query.priority.rank,
-    }
-    asked = [column == value for column, value in wanted.items() if value is not None]
-    if query.is_reviewed is not None:
-        asked.append(~IS_UNREVIEWED if query.is_reviewed else IS_UNREVIEWED)
-    if query.sites is not None:
-        asked.append(studies.c.site.in_(query.sites))
-    if query.text:
-        asked.append(studies.c.id.startswith(query.text.strip().lower(), autoescape=True))
-    return asked
-
-
-def _effective_rank(query: WorklistQuery) -> ColumnElement[int]:
-    promoted = [
-        (
-            and_(studies.c.priority_rank == priority.rank, studies.c.received_at < _before(query.now, cap)),
-            higher.rank,
-        )
-        for priority, higher in _PROMOTED.items()
-        if (cap := query.caps.get(priority)) is not None
-    ]
-    return case(*promoted, else_=studies.c.priority_rank) if promoted else studies.c.priority_rank + 0
 
 
 def _before(now: datetime, cap: timedelta) -> datetime:

@@ -66,10 +66,15 @@ def as_bytes(dataset: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
         dataset.compress(syntax, jls_error=10, generate_instance_uid=False)
     elif syntax == JPEG2000:
         dataset.compress(syntax, j2k_psnr=[60], generate_instance_uid=False)
-    dataset.file_meta.TransferSyntaxUID = syntax
     if syntax == ExplicitVRBigEndian and dataset.BitsAllocated > 8:
         size = dataset.BitsAllocated // 8
         dataset.PixelData = np.frombuffer(dataset.PixelData, f"<u{size}").astype(f">u{size}").tobytes()
+    return _written(dataset, syntax)
+
+
+def _written(dataset: Dataset, syntax: UID) -> bytes:
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
     buffer = io.BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)
     return buffer.getvalue()
@@ -80,7 +85,7 @@ def with_frame(dataset: Dataset, frame: bytes, syntax: UID) -> bytes:
     half = len(frame) // 4 * 2
     dataset.PixelData = encapsulate([frame], fragments_per_frame=2 if half else 1, has_bot=False)
     dataset["PixelData"].is_undefined_length = True
-    return as_bytes(dataset, syntax)
+    return _written(dataset, syntax)
 
 
 def lut_sequence(entries: NDArray[np.uint16], first: int, bits: int) -> Sequence:

@@ -26,8 +26,9 @@ _J2K_START = b"\xff\x4f\xff\x51"
 _J2K_SIZE_BYTES = 42
 _MOST_JP2_BOX_BYTES = 4096
 _CODING_STYLE, _START_OF_TILE = 0xFF52, 0xFF90
+_MOST_TILES = 4096
 _MOST_PARTS = 1_000_000
-"""Tiles, precincts or code blocks of a JPEG 2000 picture: each costs memory, however few bytes it takes."""
+"""Precincts and code blocks of a JPEG 2000 picture: each costs memory, however few bytes it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,8 @@ def _check_j2k(frame: bytes) -> tuple[int, tuple[int, int], int]:
         raise UnreadablePixels("a JPEG 2000 picture with unusual components is not read: send it uncompressed")
     tiles = -(-columns // max(tile_width, 1)) * -(-rows // max(tile_height, 1))
     parts = tiles * _parts_per_tile(frame, start, min(tile_height, rows), min(tile_width, columns))
-    if min(tile_width, tile_height) == 0 or parts > _MOST_PARTS:
-        raise UnreadablePixels(f"the JPEG 2000 picture has more than {_MOST_PARTS:,} parts: it is forged")
+    if min(tile_width, tile_height) == 0 or tiles > _MOST_TILES or parts > _MOST_PARTS:
+        raise UnreadablePixels(f"the JPEG 2000 picture is cut into {tiles:,} tiles and {parts:,} parts: it is forged")
     return (depths[0] & 127) + 1, (rows, columns), components
 
 

@@ -28,7 +28,11 @@ PIXEL_DATA = 0x7FE00010
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
 _LONG_HEADS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+_READERS = {
+    order: tuple(struct.Struct(order + layout).unpack_from for layout in ("HH", "I", "H")) for order in ("<", ">")
+}
 _PREAMBLE = 132
+_ENDS_INSIDE = "the DICOM file ends inside an element: it is truncated, send it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def read_elements(data: bytes) -> Elements:
         encoding = _settle_encoding(data, start, syntax)
         places, pixels = _walk(data, start, len(data), encoding)
     except struct.error as error:
-        raise UnreadablePixels("the DICOM file ends inside an element: it is truncated, send it again") from error
+        raise UnreadablePixels(_ENDS_INSIDE) from error
     if not has_preamble and not {0x00080016, 0x00080018, 0x00080060} & places.keys():
         raise NotDicom("the bytes begin like DICOM, but name no SOP class, instance or modality; send a DICOM file")
     return Elements(data=data, encoding=encoding, transfer_syntax_uid=syntax, places=places, pixels=pixels)
@@ -148,22 +152,22 @@ def _name(tag: int) -> str:
 
 def _head(data: bytes, at: int, encoding: Encoding) -> tuple[int, int, int]:
     """Read tag, length and where the value starts."""
-    group, element = struct.unpack_from(f"{encoding.byte_order}HH", data, at)
+    read_tag, read_long, read_short = _READERS[encoding.byte_order]
+    group, element = read_tag(data, at)
     tag: int = group << 16 | element
     if not encoding.is_explicit or group == 0xFFFE:  # noqa: PLR2004 - items have no value representation
-        (length,) = struct.unpack_from(f"{encoding.byte_order}I", data, at + 4)
-        return tag, length, at + 8
+        return tag, read_long(data, at + 4)[0], at + 8
     if data[at + 4 : at + 6] in _LONG_HEADS:
-        (length,) = struct.unpack_from(f"{encoding.byte_order}I", data, at + 8)
-        return tag, length, at + 12
-    (length,) = struct.unpack_from(f"{encoding.byte_order}H", data, at + 6)
-    return tag, length, at + 8
+        return tag, read_long(data, at + 8)[0], at + 12
+    return tag, read_short(data, at + 6)[0], at + 8
 
 
 def _walk(data: bytes, at: int, end: int, encoding: Encoding) -> tuple[dict[int, tuple[int, int]], PixelPlace | None]:
     places: dict[int, tuple[int, int]] = {}
     for _ in range(MOST_ELEMENTS):
         if at + 8 > end:
+            if any(data[at:end]):
+                raise UnreadablePixels(_ENDS_INSIDE)
             return places, None
         tag, length, value = _head(data, at, encoding)
         if tag == PIXEL_DATA:

@@ -9,11 +9,11 @@ from lingula.errors import UnreadablePixels
 MOST_PIXELS = 64_000_000
 """The largest digital radiography detectors have about 20 megapixels, mammography about 25."""
 
-MOST_ELEMENTS = 200_000
+MOST_ELEMENTS = 50_000
 """Elements, fragments or segments walked in one file; real radiographs have a few hundred."""
 
-MOST_INFLATED_BYTES = 128 * 1024 * 1024
-"""A deflated data set may become this long: `MOST_PIXELS` of 16 bits and a header."""
+MOST_INFLATED_BYTES = 64 * 1024 * 1024
+"""A deflated data set may become this long: more than 30 megapixels of 16 bits."""
 
 
 def check_size(rows: int, columns: int) -> None:
@@ -26,7 +26,7 @@ def check_size(rows: int, columns: int) -> None:
         )
 
 
-def check_density(rows: int, columns: int, size_bytes: int, most_pixels_per_byte: int) -> None:
+def check_density(rows: int, columns: int, size_bytes: int, most_pixels_per_byte: float) -> None:
     """Refuse a picture that claims more pixels than its encoding can hold in the bytes present."""
     check_size(rows, columns)
     if rows * columns > max(size_bytes, 1) * most_pixels_per_byte:

@@ -7,7 +7,6 @@ W3C PNG (Third Edition) 5.3, 11.2.1; TIFF 6.0; Pillow, Concepts: modes.
 
 import io
 import struct
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +20,9 @@ from lingula.radiology.radiograph import Pixels
 from lingula.radiology.study import FileFormat
 
 _PNG_END = b"IEND\xaeB`\x82"
-_PIXELS_PER_BYTE = 8 * 1032
-"""Deflate shrinks at most 1032 times; one bit per pixel is the least a pixel takes."""
+_BITS_PER_BYTE = 8 * 1032
+"""Deflate shrinks at most 1032 times."""
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG's colour type
 _DEPTHS = (8, 10, 12, 14, 16)
 _PHOTOMETRIC, _ORIENTATION = 262, 274
 _FAILURES = (OSError, ValueError, SyntaxError, struct.error, TypeError, KeyError, IndexError, OverflowError, EOFError)
@@ -46,11 +46,7 @@ def read_picture_size(data: bytes, file_format: FileFormat) -> Size:
         If it is truncated, damaged or absurdly large.
     """
     if file_format is FileFormat.PNG:
-        columns, rows = struct.unpack(">II", data[16:24].ljust(8, b"\0"))
-        check_density(rows, columns, len(data), _PIXELS_PER_BYTE)
-        if _PNG_END not in data[-4096:]:
-            raise UnreadablePixels("the PNG ends before its picture does: it is truncated, send the original again")
-        return Size(rows, columns)
+        return _read_png_size(data)
     with _opened(data, file_format) as picture:
         return Size(picture.height, picture.width)
 
@@ -68,6 +64,8 @@ def decode_picture(data: bytes, file_format: FileFormat) -> Pixels:
     UnreadablePixels
         If the picture is damaged.
     """
+    if file_format is FileFormat.PNG:
+        _read_png_size(data)
     with _opened(data, file_format) as picture:
         try:
             _check_single_page(picture)
@@ -77,14 +75,21 @@ def decode_picture(data: bytes, file_format: FileFormat) -> Pixels:
             raise UnreadablePixels(f"the {file_format.upper()} is damaged: send the original again") from error
 
 
+def _read_png_size(data: bytes) -> Size:
+    columns, rows, depth, colour_type = struct.unpack(">IIBB", data[16:26].ljust(10, b"\0"))
+    bits = max(1, depth * _CHANNELS.get(colour_type, 1))
+    check_density(rows, columns, len(data), _BITS_PER_BYTE / bits)
+    if _PNG_END not in data[-4096:]:
+        raise UnreadablePixels("the PNG ends before its picture does: it is truncated, send the original again")
+    return Size(rows, columns)
+
+
 def _opened(data: bytes, file_format: FileFormat) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # size is checked here; oddities of metadata do not matter
-            picture = Image.open(io.BytesIO(data), formats=(file_format.upper(),))
-    except _FAILURES as error:
+        picture = Image.open(io.BytesIO(data), formats=(file_format.upper(),))
+    except (*_FAILURES, Image.DecompressionBombError) as error:
         raise UnreadablePixels(f"the {file_format.upper()} cannot be opened: send the original again") from error
-    check_density(picture.height, picture.width, len(data), _PIXELS_PER_BYTE)
+    check_density(picture.height, picture.width, len(data), _BITS_PER_BYTE)
     return picture
 
 

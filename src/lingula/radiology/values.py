@@ -15,7 +15,8 @@ from lingula.radiology.elements import Elements
 SPECIFIC_CHARACTER_SET = 0x00080005
 _MOST_CHARACTERS = 324  # a person name: five components in three alphabets; longer texts are cut
 _UID = re.compile(r"[!-~]{1,64}")
-_AGE = re.compile(r"(\d{1,3})([YMWD])")
+_DAY = re.compile(r"([0-9]{4})\.?([0-9]{2})\.?([0-9]{2})")
+_AGE = re.compile(r"([0-9]{1,3})([YMWD])")
 _AGE_UNITS_PER_YEAR = {"Y": 1.0, "M": 12.0, "W": 52.1775, "D": 365.2425}  # the Gregorian mean year
 _OLDEST_YEARS = 130.0
 
@@ -75,9 +76,9 @@ def uid(elements: Elements, tag: int) -> str | None:
 
 def day(elements: Elements, tag: int) -> date | None:
     """Read a date, YYYYMMDD or the retired YYYY.MM.DD."""
-    digits = (text(elements, tag) or "").replace(".", "")[:8]
+    parts = _DAY.fullmatch(text(elements, tag) or "")
     try:
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8])) if digits.isascii() else None
+        return date(int(parts[1]), int(parts[2]), int(parts[3])) if parts else None
     except ValueError:
         return None
 

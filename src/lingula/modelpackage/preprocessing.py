@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lingula.errors import UnreadablePixels
+from lingula.errors import NotEligible
 from lingula.modelpackage.manifest import Preprocessing
 from lingula.radiology.radiograph import Pixels, Radiograph
 
@@ -63,17 +63,17 @@ def prepare(radiograph: Radiograph, preprocessing: Preprocessing) -> ModelInput:
 
     Raises
     ------
-    UnreadablePixels
+    NotEligible
         If a side is shorter than `shortest_side` pixels or the pixels are constant.
     """
     shortest = min(radiograph.rows, radiograph.columns)
     if shortest < preprocessing.shortest_side:
-        raise UnreadablePixels(
+        raise NotEligible(
             f"the picture's shortest side has {shortest} pixels; at least {preprocessing.shortest_side} are needed: "
             "send the original, not a thumbnail"
         )
     resized = resize_pixels(radiograph.pixels, preprocessing)
     if resized.min() == resized.max():
-        raise UnreadablePixels(f"every pixel has the same grey level {int(resized.min())}: there is no picture")
+        raise NotEligible(f"every pixel has the same grey level {int(resized.min())}: there is no picture")
     scaled = resized.astype(np.float32) / np.float32(preprocessing.scale_divisor)
     return scaled[np.newaxis, np.newaxis]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lingula.errors import UnreadablePixels
+from lingula.errors import NotEligible
 from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING, prepare, resize_pixels
 from lingula.radiology.radiograph import Pixels, Radiograph
 
@@ -41,11 +41,11 @@ def test_shrinking_averages_as_pillows_bilinear_filter_does() -> None:
     np.testing.assert_array_equal(shrunk, expected)
 
 
-def test_a_constant_picture_is_unreadable() -> None:
-    with pytest.raises(UnreadablePixels, match="same grey level 7"):
+def test_a_constant_picture_is_not_eligible() -> None:
+    with pytest.raises(NotEligible, match="same grey level 7"):
         prepare(radiograph(np.full((300, 300), 7, np.uint8)), DEFAULT_PREPROCESSING)
 
 
-def test_a_thumbnail_is_unreadable_whatever_its_decoded_size() -> None:
-    with pytest.raises(UnreadablePixels, match="99 pixels; at least 100"):
+def test_a_thumbnail_is_not_eligible_whatever_its_decoded_size() -> None:
+    with pytest.raises(NotEligible, match="99 pixels; at least 100"):
         prepare(radiograph(gradient(99, 300)), DEFAULT_PREPROCESSING)

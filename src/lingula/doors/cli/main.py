@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from lingula import __version__
-from lingula.doors.cli import about, accounts, assess, dataset, models, send, serve, training
+from lingula.doors.cli import about, accounts, assess, dataset, evaluate, models, send, serve, training
 from lingula.doors.cli.exits import INTERNAL, INTERRUPTED, OK, USAGE, exit_code
 from lingula.doors.cli.output import NOTICE, say, show_line
 from lingula.errors import LingulaError
@@ -36,6 +36,7 @@ app.command(rich_help_panel=ASK)(send.simulate)
 app.add_typer(dataset.app, name="dataset", rich_help_panel=TEACH)
 app.command(rich_help_panel=TEACH)(training.train)
 app.command(rich_help_panel=TEACH)(training.export)
+app.command(rich_help_panel=TEACH)(evaluate.evaluate)
 app.add_typer(models.app, name="models", rich_help_panel=TEACH)
 app.add_typer(accounts.users, name="users", rich_help_panel=KEEP)
 app.add_typer(accounts.sites, name="sites", rich_help_panel=KEEP)
@@ -66,7 +67,9 @@ def command_names() -> list[str]:
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line and give its exit code; messages for people go to standard error."""
     try:
-        outcome = get_command(app).main(args=list(arguments), prog_name="lingula", standalone_mode=False)
+        command = get_command(app)
+        with command.make_context("lingula", list(arguments)) as context:
+            outcome = command.invoke(context)
         sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - the door's outermost layer
         return _explain(error)
@@ -83,7 +86,8 @@ def _explain(error: Exception) -> int:
         case typer.Abort():
             return INTERRUPTED
         case typer.TyperException():
-            say(f"lingula: {error.format_message().rstrip('.')}; `lingula --help` shows what there is")
+            if message := error.format_message().rstrip("."):  # empty where the help was printed instead
+                say(f"lingula: {message}; `lingula --help` shows what there is")
             return USAGE
         case LingulaError():
             say(f"lingula: {error}")

@@ -60,6 +60,8 @@ def read_table(path: Path) -> Source:
     if "patient_id" not in header:
         notes.append("patients are read from the file names of Kermany et al." if kermany else "patients are unknown")
         rows = [_with_patient(row) for row in rows] if kermany else rows
+    elif kermany and (joined := _joined_patients(rows)) > 0:
+        notes.append(f"patient_id knows {joined} patients fewer than the file names of Kermany et al.")
     return Source(
         name=path.stem,
         root=path.parent,
@@ -171,3 +173,10 @@ def _age(line: _Line) -> float | None:
 def _with_patient(row: LabelledRadiograph) -> LabelledRadiograph:
     says = read_kermany_name(row.path.name)
     return row if says is None else replace(row, patient_id=says.patient_id)
+
+
+def _joined_patients(rows: list[LabelledRadiograph]) -> int:
+    """Count how many patients fewer `patient_id` knows than the file names; harmless to a split, only coarser."""
+    said = [(row.patient_id, read_kermany_name(row.path.name)) for row in rows]
+    by_name = {(patient, says.patient_id) for patient, says in said if says is not None}
+    return len({name for _, name in by_name}) - len({patient for patient, _ in by_name})

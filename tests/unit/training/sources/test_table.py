@@ -90,3 +90,13 @@ def test_patients_come_from_kermany_names_only_where_no_column_says_them(tmp_pat
 
     assert [row.patient_id for row in without.rows] == ["person3_virus"]
     assert [row.patient_id for row in stated.rows] == ["child9"]
+
+
+def test_a_patient_id_coarser_than_the_kermany_names_is_kept_and_noted(tmp_path: Path) -> None:
+    names = ["person1_virus_6.jpeg", "person1_bacteria_1.jpeg", "person1_bacteria_2.jpeg"]
+    text = "image_path,label,patient_id\n" + "".join(f"{name},1,person1\n" for name in names)
+
+    source = read_source(table(tmp_path, text, *names))
+
+    assert {row.patient_id for row in source.rows} == {"person1"}
+    assert "patient_id knows 1 patients fewer than the file names of Kermany et al." in source.notes

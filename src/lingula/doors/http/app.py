@@ -21,24 +21,19 @@ from lingula.doors.http import (
     api_instances,
     api_simple,
     api_studies,
+    description,
     page_login,
     pages,
     uploads,
 )
-from lingula.doors.http.door import ACaller, open_door
+from lingula.doors.http.door import open_door
 from lingula.doors.http.edge import Edge, Hosts, Respond
 from lingula.doors.http.problems import LoginNeeded, Problem, note_problem, problem_of_any, problem_response
 from lingula.doors.http.rendering import FOLDER, problem_page, wants_page
-from lingula.doors.http.shapes import PREFIX, ProblemShape
 from lingula.errors import LingulaError
 from lingula.wiring import System
 
-DESCRIPTION = (
-    "Lingula helps hospitals read the most urgent chest X-rays first. It supports a doctor's decision and never "
-    "replaces one. Machines send `Authorization: Bearer KEY` with the key of a site; people use the pages."
-)
 LARGE_PATHS = frozenset({uploads.PATH, "/predict"})
-PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemShape"}}}
 
 
 def create_app(system: System) -> FastAPI:
@@ -59,18 +54,18 @@ def create_app(system: System) -> FastAPI:
     app = FastAPI(
         title="Lingula",
         version=__version__,
-        description=DESCRIPTION,
+        description=description.TEXT,
         lifespan=lifespan,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        responses={"default": {"model": ProblemShape, "content": PROBLEM, "description": "What went wrong"}},
+        responses=description.RESPONSES,
     )
     app.state.door = door
     for module in (uploads, api_instances, api_studies, api_events, api_simple, api_health, page_login, pages):
         app.include_router(module.router)
     app.mount("/static", _Static(directory=FOLDER / "static"), name="static")
-    _describe_itself(app)
+    description.describe(app)
     respond = partial(_respond, is_demo=system.settings.demo)
     _answer_errors(app, respond)
     app.add_middleware(
@@ -90,13 +85,6 @@ class _Static(StaticFiles):
         response = await super().get_response(path, scope)
         response.headers["cache-control"] = "public, max-age=300"
         return response
-
-
-def _describe_itself(app: FastAPI) -> None:
-    @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
-    def openapi(caller: ACaller) -> dict[str, object]:  # noqa: ARG001  being known is enough
-        """Give the description of this API."""
-        return app.openapi()
 
 
 def _respond(request: Request, problem: Problem, *, is_demo: bool) -> Response:

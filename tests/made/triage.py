@@ -1,5 +1,6 @@
 """The triage half put together on memory:// places, with a clock that tests move and places that tests take down."""
 
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -68,8 +69,11 @@ class Outage:
     """What is down at the moment, by the name of the method that raises."""
 
     of: set[str] = field(default_factory=set)
+    on_check: Callable[[str], None] | None = None  # what else happens at a call
 
     def check(self, name: str) -> None:
+        if self.on_check is not None:
+            self.on_check(name)
         if name in self.of:
             raise BackendUnavailable(f"{name} does not answer")
 
@@ -189,12 +193,12 @@ class MadeTriage:
         return list(self.store.keys(""))
 
 
-def made_triage(model: Model) -> MadeTriage:
-    """Put a triage half together; retries come at once."""
+def made_triage(model: Model, *, is_live: bool = False) -> MadeTriage:
+    """Put a triage half together; retries come at once. Threads need `is_live`, a queue whose time passes by itself."""
     clock, outage, events = MovableClock(), Outage(), list[Event]()
     store, queue = (
         FaultyStore(open_store("memory://"), outage),
-        FaultyQueue(MemoryQueue(clock=clock.seconds), outage),
+        FaultyQueue(MemoryQueue(clock=time.monotonic if is_live else clock.seconds), outage),
     )
     records = FaultyRecords(outage)
     numbers = count(1)

@@ -139,15 +139,13 @@ def open_engine(graph: bytes, engine: Engine, threads: int) -> Run:
     SettingsError
         If the engine asked for is not installed.
     """
-    match engine:
-        case Engine.ONNXRUNTIME:
-            return open_session(graph, threads).run
-        case Engine.OPENVINO:
-            try:
-                from lingula.triage.openvino import open_openvino
-            except ImportError as error:
-                raise SettingsError("engine 'openvino' is not installed: `pip install openvino`") from error
-            return open_openvino(graph, threads)
+    if engine is Engine.ONNXRUNTIME:
+        return open_session(graph, threads).run
+    try:
+        from lingula.triage.openvino import open_openvino
+    except ImportError as error:
+        raise SettingsError("engine 'openvino' is not installed: `pip install openvino`") from error
+    return open_openvino(graph, threads)
 
 
 def _check_output(spec: TensorSpec, values: NDArray[np.float32], size: int) -> None:

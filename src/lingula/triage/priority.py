@@ -63,16 +63,16 @@ def why(row: WorklistRow, now: datetime, caps: Caps) -> str:
 def _reason(row: WorklistRow) -> str:
     if row.priority is Priority.STAT:
         return "The sender marked it stat"
+    reason = row.reason or "no reason recorded"
     match row.status:
         case Status.RECEIVED:
             return "Not assessed yet"
         case Status.FAILED:
-            return f"Could not be assessed ({row.reason or 'no reason recorded'})"
+            return f"Could not be assessed ({reason})"
         case Status.NOT_ELIGIBLE:
-            return f"Not eligible for assessment ({row.reason or 'no reason recorded'})"
-        case Status.ASSESSED:
-            probability = "" if row.probability is None else f" (probability {row.probability:.2f})"
-            return f"Pneumonia {row.band or 'not rated'}{probability}"
+            return f"Not eligible for assessment ({reason})"
+    probability = "" if row.probability is None else f" (probability {row.probability:.2f})"
+    return f"Pneumonia {row.band or 'not rated'}{probability}"
 
 
 def words(duration: timedelta) -> str:

@@ -57,10 +57,10 @@ class Worker:
             try:
                 self.work_once(_WAIT_SECONDS)
             except BackendUnavailable as error:
-                delay = self._delay(outages)
+                delay = self.delay_after(outages)
                 _log.warning("a place does not answer", extra={"reason": str(error), "seconds": delay})
             except Exception:  # noqa: BLE001 - a worker thread must outlive whatever it met
-                delay = self._delay(outages)
+                delay = self.delay_after(outages)
                 _log.exception("a worker stopped unforeseen and goes on", extra={"seconds": delay})
             else:
                 outages = 0
@@ -109,7 +109,7 @@ class Worker:
         else:
             self.queue.give_back(note, self.retry_delay_seconds)
 
-    def _delay(self, outages: int) -> float:
-        return min(
-            _LONGEST_DELAY_SECONDS, max(_SHORTEST_DELAY_SECONDS, self.retry_delay_seconds) * 2.0 ** min(outages, 10)
-        )
+    def delay_after(self, outages: int) -> float:
+        """Give the seconds to wait after so many outages in a row."""
+        first = max(_SHORTEST_DELAY_SECONDS, self.retry_delay_seconds)
+        return min(_LONGEST_DELAY_SECONDS, first * 2.0 ** min(outages, 10))

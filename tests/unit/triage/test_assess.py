@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from made.dicom_files import as_bytes, made_dataset
+from made.dicom_files import as_bytes, made_dataset, with_frame
 from made.packages import MAP_SIDE, RULE_IN, RULE_OUT
 from made.pictures import as_jpeg, as_png
 from made.triage import LIKELY, NORTH, UNLIKELY, UNSURE, MadeTriage, made_chest, made_jpeg
+from pydicom.uid import JPEGBaseline8Bit
 
 from lingula import __version__
 from lingula.errors import BackendUnavailable
@@ -23,6 +24,11 @@ def made_lateral() -> bytes:
     dataset = made_dataset(made_chest())
     dataset.Modality, dataset.ViewPosition = "DX", "LL"
     return as_bytes(dataset)
+
+
+def made_damaged() -> bytes:
+    """Give a whole DICOM file whose compressed frame is none."""
+    return with_frame(made_dataset(made_chest()), b"\xff\xd8\xff\xe0" + bytes(400) + b"\xff\xd9", JPEGBaseline8Bit)
 
 
 def made_inference(probability: float, novelty: float) -> Inference:
@@ -95,10 +101,17 @@ def test_an_inverted_picture_without_a_header_is_not_eligible(model: Model) -> N
     [as_png(np.full((300, 300), 90, np.uint8)), as_jpeg(made_chest(rows=40, columns=60))],
     ids=["constant", "thumbnail"],
 )
-def test_a_picture_without_a_radiograph_in_it_fails_at_once(model: Model, data: bytes) -> None:
+def test_a_picture_without_a_radiograph_in_it_is_not_eligible(model: Model, data: bytes) -> None:
     finding = assess_bytes(data, model)
 
-    assert (finding.status, finding.priority) == (Status.FAILED, Priority.URGENT)
+    assert (finding.status, finding.priority, finding.probability) == (Status.NOT_ELIGIBLE, Priority.URGENT, None)
+
+
+def test_pixels_that_turn_out_damaged_fail_with_the_reason(model: Model) -> None:
+    finding = assess_bytes(made_damaged(), model)
+
+    assert (finding.status, finding.priority, finding.probability) == (Status.FAILED, Priority.URGENT, None)
+    assert finding.reason
 
 
 def test_a_stack_of_pictures_is_not_eligible(model: Model) -> None:
@@ -167,6 +180,21 @@ def test_an_instance_noted_twice_is_assessed_once(triage: MadeTriage) -> None:
     assert triage.of(instance).attempts == 1
 
 
+def test_of_two_workers_at_the_same_instance_one_result_stands_and_is_told(triage: MadeTriage) -> None:
+    instance = triage.send(made_jpeg())
+    (note,) = triage.queue.take(1, 0)
+
+    def overtake(_key: str) -> None:
+        triage.store.on_get = lambda _key: None
+        triage.assessor.assess([note])
+
+    triage.store.on_get = overtake
+    triage.assessor.assess([note])
+
+    assert triage.of(instance).status is Status.ASSESSED
+    assert len([event for event in triage.events if isinstance(event, InstanceAssessed)]) == 1
+
+
 def test_a_note_for_what_is_assessed_already_or_unknown_is_taken_away(triage: MadeTriage) -> None:
     instance = triage.send(made_jpeg())
     triage.worker.work_once()
@@ -188,7 +216,7 @@ def test_the_senders_stat_comes_before_what_the_model_says(triage: MadeTriage) -
 
 
 def test_damaged_pixels_fail_at_the_first_attempt(triage: MadeTriage) -> None:
-    instance = triage.send(as_png(np.full((300, 300), 90, np.uint8)))
+    instance = triage.send(made_damaged())
 
     triage.worker.work_once()
 

@@ -153,6 +153,15 @@ def test_a_second_copy_that_cannot_be_deleted_does_not_fail_the_sender(triage: M
     assert not triage.receiver.receive(made_jpeg(), site=NORTH, door="http").is_new
 
 
+def test_bytes_the_record_points_to_are_never_cleared_away(triage: MadeTriage) -> None:
+    receiver = replace(triage.receiver, new_token=lambda: "same")
+    first = receiver.receive(made_jpeg(), site=NORTH, door="http")
+
+    assert not receiver.receive(made_jpeg(), site=NORTH, door="http").is_new
+
+    assert triage.store.get(triage.of(first.instance).new.store_key) == made_jpeg()
+
+
 def test_every_arrival_has_a_token_of_its_own_unless_told_otherwise(triage: MadeTriage) -> None:
     receiver = type(triage.receiver)(
         store=triage.store, records=triage.records, queue=triage.queue, notify=print, clock=triage.clock

@@ -1,7 +1,8 @@
 """The worklist: reading order, nobody sees another site's studies, and the record's order is the one explained."""
 
+from collections.abc import Iterator
 from datetime import timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,9 +23,9 @@ from made.triage import (
 )
 
 from lingula.errors import NotFound
-from lingula.radiology.identifiers import InstanceId, StudyId
+from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.radiology.study import Band, FileFormat, Instance, Priority, Status
-from lingula.records.records import Assessment, NewInstance, open_records
+from lingula.records.records import Assessment, NewInstance, Records, open_records
 from lingula.triage.priority import effective_priority, priority_of
 from lingula.triage.worklist import Worklist, WorklistFilter
 
@@ -100,22 +101,31 @@ def test_the_next_study_is_one_that_no_other_doctor_has_open(triage: MadeTriage)
     assert triage.worklist.next_after(rows[2], None) is None
 
 
+NUMBERS = count(1)
 STATEMENTS = st.one_of(st.none(), st.sampled_from([Status.FAILED, Status.NOT_ELIGIBLE]), st.sampled_from(list(Band)))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(STATEMENTS, st.booleans(), st.integers(0, 600)), min_size=1, max_size=12))
-def test_the_order_is_total_explained_and_puts_unassessed_above_routine(
-    studies: list[tuple[Band | Status | None, bool, int]],
-) -> None:
-    records = open_records("memory://").records
-    worklist = Worklist(records=records, clock=MovableClock(START + timedelta(hours=10)))
-    for number, (outcome, is_stat, minutes) in enumerate(studies):
-        records.add_instance(made_instance(number, is_stat=is_stat, minutes=minutes))
-        if outcome is not None:
-            records.save_assessments([made_assessment(number, outcome, is_stat=is_stat)])
+@pytest.fixture(scope="module")
+def records() -> Iterator[Records]:
+    opened = open_records("memory://").records
+    yield opened
+    opened.close()
 
-    rows = worklist.page(WorklistFilter()).rows
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(studies=st.lists(st.tuples(STATEMENTS, st.booleans(), st.integers(0, 600)), min_size=1, max_size=12))
+def test_the_order_is_total_explained_and_puts_unassessed_above_routine(
+    records: Records, studies: list[tuple[Band | Status | None, bool, int]]
+) -> None:
+    worklist = Worklist(records=records, clock=MovableClock(START + timedelta(hours=10)))
+    site = SiteName(f"site-{next(NUMBERS)}")
+    for outcome, is_stat, minutes in studies:
+        new = made_instance(site, is_stat=is_stat, minutes=minutes)
+        records.add_instance(new)
+        if outcome is not None:
+            records.save_assessments([made_assessment(new, outcome)])
+
+    rows = worklist.page(WorklistFilter(sites={site})).rows
 
     assert len(rows) == len(studies)
     keys = [(row.effective_priority.rank, row.received_at, row.study) for row in rows]
@@ -126,14 +136,14 @@ def test_the_order_is_total_explained_and_puts_unassessed_above_routine(
         )
         assert row.status is Status.ASSESSED or row.priority.rank < Priority.ROUTINE.rank
         assert worklist.why(row).endswith(".")
-    records.close()
 
 
-def made_instance(number: int, *, is_stat: bool, minutes: int) -> NewInstance:
+def made_instance(site: SiteName, *, is_stat: bool, minutes: int) -> NewInstance:
+    number = next(NUMBERS)
     return NewInstance(
         id=InstanceId(f"i{number}"),
         study=StudyId(f"s{number}"),
-        site=NORTH,
+        site=site,
         door="http",
         sha256=f"{number:064x}",
         size_bytes=1,
@@ -143,12 +153,12 @@ def made_instance(number: int, *, is_stat: bool, minutes: int) -> NewInstance:
     )
 
 
-def made_assessment(number: int, outcome: Band | Status, *, is_stat: bool) -> Assessment:
+def made_assessment(new: NewInstance, outcome: Band | Status) -> Assessment:
     band = outcome if isinstance(outcome, Band) else None
     return Assessment(
-        instance=InstanceId(f"i{number}"),
+        instance=new.id,
         status=Status.ASSESSED if band else Status(outcome),
-        priority=priority_of(band, is_stat=is_stat),
+        priority=priority_of(band, is_stat=new.description.is_stat),
         assessed_at=START + timedelta(hours=10),
         seconds=0.1,
         code_version="0",

@@ -43,7 +43,11 @@ class _UtcTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(in_sqlite if dialect.name == "sqlite" else TIMESTAMP(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> object:
-        if value is None or dialect.name != "sqlite":
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"the time {value} has no zone; times are aware and in UTC")
+        if dialect.name != "sqlite":
             return value
         return (value - EPOCH) // _MICROSECOND
 

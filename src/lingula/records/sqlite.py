@@ -10,6 +10,7 @@ https://sqlite.org/wal.html, https://sqlite.org/stricttables.html, https://sqlit
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -26,10 +27,10 @@ from lingula.records.sql_records import SqlRecords
 from lingula.records.transactions import Result, Work
 
 _BUSY_SECONDS = 10.0  # how long another process, for example `lingula users add`, may hold the file
+_RETRY_SECONDS = 0.005
 _KEPT_READERS = 4
 _MOST_READERS = 64
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = MEMORY",
@@ -69,10 +70,10 @@ class SqliteTransactions:
     In memory there is one connection for both: another one would see another database.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, busy_seconds: float = _BUSY_SECONDS) -> None:
         self._place = "the database in memory" if path is None else str(path)
         self._is_closed = False
-        writing = _engine(path, StaticPool if path is None else NullPool, begin="BEGIN IMMEDIATE")
+        writing = _engine(path, StaticPool if path is None else NullPool, "BEGIN IMMEDIATE", busy_seconds)
         self._engines = [writing]
         self._writer = GroupCommit(writing, self._translated)
         self._reading: Engine | None = None
@@ -82,7 +83,7 @@ class SqliteTransactions:
         except OSError as error:
             raise BackendUnavailable(f"the records in {self._place} cannot be opened: {error.strerror}") from error
         if path is not None:
-            self._reading = _engine(path, QueuePool, begin="BEGIN")
+            self._reading = _engine(path, QueuePool, "BEGIN", busy_seconds)
             self._engines.append(self._reading)
 
     def read(self, work: Work[Result]) -> Result:
@@ -137,9 +138,13 @@ def _make_private(path: Path | None) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def _engine(path: Path | None, pool: type[NullPool] | type[QueuePool] | type[StaticPool], begin: str) -> Engine:
+def _engine(
+    path: Path | None, pool: type[NullPool] | type[QueuePool] | type[StaticPool], begin: str, busy_seconds: float
+) -> Engine:
     sizes = {"pool_size": _KEPT_READERS, "max_overflow": _MOST_READERS - _KEPT_READERS} if pool is QueuePool else {}
-    engine = create_engine("sqlite://", creator=_connector(path), poolclass=pool, **sizes)
+    engine = create_engine(
+        "sqlite://", hide_parameters=True, creator=_connector(path, busy_seconds), poolclass=pool, **sizes
+    )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -148,17 +153,38 @@ def _engine(path: Path | None, pool: type[NullPool] | type[QueuePool] | type[Sta
     return engine
 
 
-def _connector(path: Path | None) -> Callable[[], sqlite3.Connection]:
+def _connector(path: Path | None, busy_seconds: float) -> Callable[[], sqlite3.Connection]:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
             ":memory:" if path is None else path,
-            timeout=_BUSY_SECONDS,
+            timeout=busy_seconds,
             isolation_level=None,  # transactions begin where we say so
             check_same_thread=False,  # one thread at a time, but not always the same
             cached_statements=256,
         )
         for pragma in _PRAGMAS:
             connection.execute(pragma)
+        if path is not None:
+            _use_write_ahead_log(connection, busy_seconds)
         return connection
 
     return connect
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Change a new file over; SQLite itself does not wait when another process is doing the same."""
+    deadline = time.monotonic() + busy_seconds
+    while True:
+        try:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+            continue
+        if mode != "wal":
+            raise SettingsError(
+                f"LINGULA_RECORDS_URL: no write-ahead log can be kept there (SQLite says {mode!r}); name a file "
+                "on a local disk"
+            )
+        return

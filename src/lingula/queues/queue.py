@@ -26,27 +26,21 @@ class WorkQueue(Protocol):
 
     def put(self, instance: InstanceId) -> None:
         """Add a note; an instance already waiting may be added again. Raises `BackendUnavailable`."""
-        ...
 
     def take(self, at_most: int, wait_seconds: float) -> Sequence[Note]:
         """Lease up to `at_most` notes, waiting up to `wait_seconds` for the first. Raises `BackendUnavailable`."""
-        ...
 
     def done(self, note: Note) -> None:
         """Take a note away for good; doing so twice is no error. Raises `BackendUnavailable`."""
-        ...
 
     def give_back(self, note: Note, delay_seconds: float) -> None:
         """Let somebody try again after a delay. Raises `BackendUnavailable`."""
-        ...
 
     def depth(self) -> int:
         """Count the notes waiting or delayed, leased ones not included. Raises `BackendUnavailable`."""
-        ...
 
     def check(self) -> None:
         """Return if the place answers; raises `BackendUnavailable` if not."""
-        ...
 
 
 def open_queue(url: str) -> WorkQueue:

@@ -69,56 +69,42 @@ class Accounts(Protocol):
 
     def add_user(self, user: User) -> None:
         """Add a user; raises `Conflict` if the name is taken."""
-        ...
 
     def replace_user(self, user: User) -> None:
         """Change a user's display name, role, sites, activity or password hash; raises `NotFound`."""
-        ...
 
     def user(self, name: str) -> User:
         """Give a user; raises `NotFound`."""
-        ...
 
     def users(self) -> Sequence[User]:
         """Give all users by name."""
-        ...
 
     def add_session(self, session: Session) -> None:
         """Remember a session."""
-        ...
 
     def session(self, token_sha256: str) -> Session:
         """Give a session, expired or not; raises `NotFound`."""
-        ...
 
     def touch_session(self, token_sha256: str, seen_at: datetime) -> None:
         """Note that a session was used."""
-        ...
 
     def end_sessions(self, *, token_sha256: str | None = None, user_name: str | None = None) -> None:
         """End one session, or all of a user's."""
-        ...
 
     def add_site(self, site: Site) -> None:
         """Add a site; raises `Conflict` if its name, AE title or key is taken."""
-        ...
 
     def replace_site(self, site: Site) -> None:
         """Change a site's AE title or key; raises `NotFound` or `Conflict`."""
-        ...
 
     def sites(self) -> Sequence[Site]:
         """Give all sites by name."""
-        ...
 
     def site_of_key(self, api_key_sha256: str) -> Site:
         """Give the site a key belongs to; raises `NotFound`."""
-        ...
 
     def add_access(self, access: Access) -> None:
         """Add a line to the access log; the log only grows."""
-        ...
 
     def accesses(self, at_most: int) -> Sequence[Access]:
         """Give the newest lines of the access log, newest first."""
-        ...

@@ -208,22 +208,18 @@ class Records(Protocol):
 
     def installation_key(self) -> bytes:
         """Give the secret key of 32 bytes behind Lingula's ids; made once, at the first call ever."""
-        ...
 
     def add_instance(self, new: NewInstance) -> bool:
         """Record an arrival; True if it is new, False if it was recorded before with the same bytes.
 
         Raises `Conflict` if the id is recorded with another sha256.
         """
-        ...
 
     def begin_attempts(self, instances: Sequence[InstanceId]) -> Sequence[StoredInstance]:
         """Count one attempt on each instance still `received` and give them; others and unknown ones are left out."""
-        ...
 
     def forgive_attempts(self, instances: Sequence[InstanceId]) -> None:
         """Take back one attempt of each instance still `received`, never below 0: it was not the radiograph's fault."""
-        ...
 
     def save_assessments(self, assessments: Sequence[Assessment]) -> Collection[InstanceId]:
         """Record statements, all or none; give the ids that took effect.
@@ -231,66 +227,51 @@ class Records(Protocol):
         An instance that already has a result by the same package (sha256) keeps it: exactly one result.
         The status, band and priority of their studies follow.
         """
-        ...
 
     def reopen(self, instance: InstanceId) -> None:
         """Set a failed instance back to `received` with no attempts; raises `NotFound`, or `Conflict` if not failed."""
-        ...
 
     def unassessed(self, received_before: datetime, at_most: int) -> Sequence[InstanceId]:
         """Give instances still `received` that arrived before, oldest first."""
-        ...
 
     def instance(self, instance: InstanceId) -> StoredInstance:
         """Give one instance; raises `NotFound`."""
-        ...
 
     def parked(self, sites: Collection[SiteName] | None, at_most: int) -> Sequence[StoredInstance]:
         """Give failed instances, newest first."""
-        ...
 
     def study(self, study: StudyId) -> StoredStudy:
         """Give one study; raises `NotFound`."""
-        ...
 
     def worklist(self, query: WorklistQuery) -> WorklistPage:
         """Give a page of the worklist in reading order, a total order."""
-        ...
 
     def summary(self, sites: Collection[SiteName] | None) -> Summary:
         """Count what is known of these sites."""
-        ...
 
     def claim(self, study: StudyId, claim: Claim, now: datetime) -> None:
         """Note that a doctor has the study open; raises `Conflict` while another's claim lasts, `NotFound`."""
-        ...
 
     def release(self, study: StudyId, reviewer: str) -> None:
         """End the reviewer's own claim, if there is one."""
-        ...
 
     def add_review(self, new: NewReview) -> Review:
         """Add a verdict and end the reviewer's claim.
 
         Raises `Conflict` while another doctor's claim lasts, `NotFound` if there is no such study.
         """
-        ...
 
     def add_timeline(self, entries: Sequence[TimelineEntry]) -> None:
         """Add what happened."""
-        ...
 
     def timeline(self, after: int, sites: Collection[SiteName] | None, at_most: int) -> Sequence[TimelineEntry]:
         """Give entries with a greater number, oldest first; `after=-1` gives the newest entry only."""
-        ...
 
     def check(self) -> None:
         """Return if the place can be read and written now."""
-        ...
 
     def close(self) -> None:
         """Let go of connections and files."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,23 +21,18 @@ class ObjectStore(Protocol):
         BackendUnavailable
             If the place does not answer or is full.
         """
-        ...
 
     def get(self, key: str) -> bytes:
         """Give the bytes under `key`; raises `NotFound` or `BackendUnavailable`."""
-        ...
 
     def delete(self, key: str) -> None:
         """Forget `key`; forgetting what is not there is no error. Raises `BackendUnavailable`."""
-        ...
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Give every key that begins with `prefix`, in order. Raises `BackendUnavailable`."""
-        ...
 
     def check(self) -> None:
         """Return if the place can be read and written now; raises `BackendUnavailable` if not."""
-        ...
 
 
 def open_store(url: str) -> ObjectStore:

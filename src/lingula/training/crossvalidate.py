@@ -19,6 +19,7 @@ from lingula.training.augment import Pictures, lungs_blanked
 from lingula.training.dataset import Dataset
 from lingula.training.lungs import LungMasks
 from lingula.training.network import FRAME, Classifier, LungFinder, crop, lung_box
+from lingula.training.optimise import Progress
 from lingula.training.recipe import Recipe
 from lingula.training.settle import observe, settle, strange_logits
 from lingula.training.split import Rows, Split
@@ -26,7 +27,6 @@ from lingula.training.stress import STRESSES
 from lingula.training.train import (
     LabelledExamples,
     LungExamples,
-    Progress,
     as_tensor,
     find_lungs,
     train_classifier,

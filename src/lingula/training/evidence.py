@@ -120,8 +120,8 @@ def weigh(
         tuning_auroc=clustered_bootstrap(
             weighted_auroc, dataset.labels[rows], probabilities, dataset.patients[rows], seed=recipe.seed
         ),
-        expected_calibration_error=expected_calibration_error(dataset.labels[rows], probabilities),
-        brier_score=brier_score(dataset.labels[rows], probabilities),
+        expected_calibration_error=expected_calibration_error(dataset.labels[rows], probabilities, prevalence=BALANCED),
+        brier_score=brier_score(dataset.labels[rows], probabilities, prevalence=BALANCED),
         operating_points=points,
         references=References(probability=histogram, novelty=histogram),
     )

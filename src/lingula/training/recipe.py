@@ -56,6 +56,9 @@ class ClassifierRecipe(_Part):
     """The classifier and what its pictures go through."""
 
     schedule: Schedule
+    final_epochs: int | None = Field(
+        default=None, gt=0, description="of the network that is shipped, if it may learn longer than those of the folds"
+    )
     side: int = Field(default=144, gt=0, multiple_of=16, description="pixels of the lungs' picture")
     widths: tuple[int, int, int, int] = (32, 64, 128, 128)
     blocks: tuple[int, int, int, int] = (1, 2, 2, 1)

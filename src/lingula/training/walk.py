@@ -26,10 +26,10 @@ from lingula.training.export import describe_graph, export_graph, measure_parity
 from lingula.training.labelled import Part
 from lingula.training.material import gather
 from lingula.training.network import Classifier, LungFinder, Reader, Settlement
+from lingula.training.optimise import Progress
 from lingula.training.recipe import Recipe, read_recipe
 from lingula.training.settle import observe, settle, strange_logits
 from lingula.training.split import Split, read_split, split_dataset, write_split
-from lingula.training.train import Progress
 
 Say = Callable[[str], None]
 _PARITY_PICTURES = 200
@@ -81,14 +81,8 @@ def train_run(run: Run, *, progress: Progress, say: Say) -> Findings:
     say(f"split {split.digest[:12]}: {len(split.rows(Part.TRAINING))} training, {len(split.rows(Part.TUNING))} tuning")
     judged = cross_validate(material, split, recipe, folder=run.folder, progress=progress)
     rows = np.flatnonzero(split.parts == Part.TRAINING.value)
-    networks = train_networks(
-        material,
-        rows,
-        _soft_targets(material, rows, judged, recipe),
-        recipe,
-        folder=run.folder / "final",
-        progress=progress,
-    )
+    targets = _soft_targets(material, rows, judged, recipe)
+    networks = train_networks(material, rows, targets, _final(recipe), folder=run.folder / "final", progress=progress)
     findings = _settled(run, recipe, material, split, judged, networks)
     for line in findings.lines():
         say(line)
@@ -120,6 +114,13 @@ def _split(run: Run, recipe: Recipe, material: TrainingMaterial) -> Split:
     )
     write_split(split, path)
     return split
+
+
+def _final(recipe: Recipe) -> Recipe:
+    """Give the recipe with the epochs of the network that is shipped."""
+    classifier = recipe.classifier
+    schedule = classifier.schedule.model_copy(update={"epochs": classifier.final_epochs or classifier.schedule.epochs})
+    return recipe.model_copy(update={"classifier": classifier.model_copy(update={"schedule": schedule})})
 
 
 def _soft_targets(

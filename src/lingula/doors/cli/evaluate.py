@@ -8,26 +8,29 @@ import typer
 from lingula.doors.cli.output import NOTICE, Tally, say, show_line
 
 
+Data = Annotated[
+    Path,
+    typer.Argument(metavar="DATASET", help="A folder per class, or a CSV with image_path,label.", show_default=False),
+]
+Out = Annotated[Path, typer.Option(help="Folder of the report, the numbers and the table.", show_default=False)]
+Package = Annotated[
+    str | None, typer.Option(help="Model package: a path, NAME or NAME-VERSION.", show_default="the one promoted")
+]
+OfPart = Annotated[str | None, typer.Option(help="Only what the data set itself calls training, tuning or test.")]
+Pictures = Annotated[
+    bool, typer.Option("--with-pictures", help="Show the most wrongly decided radiographs in the report.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what evaluation.json holds, on one line.")]
+
+
 def evaluate(
     *,
-    dataset: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATASET", help="A folder per class, or a CSV with image_path,label.", show_default=False
-        ),
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the report, the numbers and the table.", show_default=False)],
-    package: Annotated[
-        str | None,
-        typer.Option(help="Model package: a path, or a registered NAME or NAME-VERSION.", show_default=False),
-    ] = None,
-    part: Annotated[
-        str | None, typer.Option(help="Only what the data set itself calls training, tuning or test.")
-    ] = None,
-    with_pictures: Annotated[
-        bool, typer.Option("--with-pictures", help="Show the most wrongly decided radiographs in the report.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what evaluation.json holds, on one line.")] = False,
+    dataset: Data,
+    out: Out,
+    package: Package = None,
+    part: OfPart = None,
+    with_pictures: Pictures = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure a package: ranking, operating points, calibration, refusals, each with its interval."""
     from pydantic import TypeAdapter

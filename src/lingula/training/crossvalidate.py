@@ -1,4 +1,4 @@
-"""Every radiograph judged by networks that never saw its patient: the evidence, and soft labels for the final network.
+"""Every radiograph judged by networks that never saw its patient: the evidence of a run.
 
 For each fold a lung finder and a classifier are trained on the other folds and run on the held-out one: as it is,
 under every stress, and with the lungs blanked out. What comes out decides nothing about weights; it says what to

@@ -69,7 +69,6 @@ class ClassifierRecipe(_Part):
     erase: Fraction = 0.25
     swap_surroundings: Fraction = 0.25
     blank_lungs: Fraction = Field(default=0.1, description="of the pictures; their target is to be undecided")
-    soft_labels: Fraction = Field(default=0.5, description="weight of out-of-fold predictions in the final targets")
 
 
 class OperatingPointRecipe(_Part):

@@ -62,7 +62,7 @@ class LabelledExamples:
     pictures
         (N, 224, 224).
     targets
-        (N,) in 0-1: the label, or a mixture of label and out-of-fold prediction.
+        (N,): the label as 0 or 1, or a doubt between them.
     findings
         (N,) 0 normal, 1 bacteria, 2 virus, -100 where not known (left out of the helper task).
     masks

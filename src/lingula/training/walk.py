@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.archive import write_package
@@ -81,7 +80,7 @@ def train_run(run: Run, *, progress: Progress, say: Say) -> Findings:
     say(f"split {split.digest[:12]}: {len(split.rows(Part.TRAINING))} training, {len(split.rows(Part.TUNING))} tuning")
     judged = cross_validate(material, split, recipe, folder=run.folder, progress=progress)
     rows = np.flatnonzero(split.parts == Part.TRAINING.value)
-    targets = _soft_targets(material, rows, judged, recipe)
+    targets = material.dataset.labels[rows].astype(np.float32)
     networks = train_networks(material, rows, targets, _final(recipe), folder=run.folder / "final", progress=progress)
     findings = _settled(run, recipe, material, split, judged, networks)
     for line in findings.lines():
@@ -121,16 +120,6 @@ def _final(recipe: Recipe) -> Recipe:
     classifier = recipe.classifier
     schedule = classifier.schedule.model_copy(update={"epochs": classifier.final_epochs or classifier.schedule.epochs})
     return recipe.model_copy(update={"classifier": classifier.model_copy(update={"schedule": schedule})})
-
-
-def _soft_targets(
-    material: TrainingMaterial, rows: NDArray[np.intp], judged: OutOfFold, recipe: Recipe
-) -> NDArray[np.float32]:
-    """Mix the labels with what networks that never saw the patient thought: doubtful labels weigh less."""
-    labels = material.dataset.labels[rows].astype(np.float32)
-    thought = (1.0 / (1.0 + np.exp(-judged.logits[rows]))).astype(np.float32)
-    weight = np.float32(recipe.classifier.soft_labels)
-    return np.asarray((1 - weight) * labels + weight * thought, dtype=np.float32)
 
 
 def _settled(

@@ -7,7 +7,6 @@ import typer
 
 from lingula.doors.cli.output import NOTICE, Tally, say, show_line
 
-
 Data = Annotated[
     Path,
     typer.Argument(metavar="DATASET", help="A folder per class, or a CSV with image_path,label.", show_default=False),

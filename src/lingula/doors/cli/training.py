@@ -1,4 +1,4 @@
-"""``lingula train``, ``export`` and ``evaluate``: the training half, which needs the extra ``train``."""
+"""``lingula train`` and ``lingula export``, which need the extra ``train``."""
 
 import subprocess
 from collections.abc import Iterator

@@ -26,6 +26,7 @@ SMALL = (
     ("epochs = 16", "epochs = 3"),
     ("batch = 72", "batch = 24"),
     ("epochs = 20", "epochs = 4"),
+    ("final_epochs = 32", "final_epochs = 5"),
     ("batch = 64", "batch = 8"),
     ("side = 144", "side = 64"),
     ("widths = [32, 64, 128, 128]", "widths = [16, 16, 32, 32]"),

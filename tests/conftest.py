@@ -5,6 +5,24 @@ from pathlib import Path
 
 import pytest
 
+IS_CI = os.environ.get("CI") == "true"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let CI fail if anything was skipped: what is never run there is never tested."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if IS_CI and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped and how to run it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason in sorted({str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)}):
+        terminalreporter.write_line(reason)
+    if IS_CI and skipped:
+        terminalreporter.write_line(f"CI=true: {len(skipped)} skipped tests fail the run")
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -21,6 +39,6 @@ def real_data() -> Path:
     if named and (Path(named) / "chest_xray").is_dir():
         return Path(named).resolve()
     reason = "no real radiographs: set LINGULA_DATA to a folder with chest_xray/ (see CONTRIBUTING.md)"
-    if os.environ.get("CI") == "true":
+    if IS_CI:
         pytest.fail(reason)
     pytest.skip(reason)

@@ -150,6 +150,27 @@ def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
     transactions.close()
 
 
+def test_more_readers_than_there_are_connections_are_told_to_try_again(tmp_path: Path) -> None:
+    transactions = SqliteTransactions(tmp_path / "records.sqlite", busy_seconds=0.05)
+    most, may_end = 16, threading.Event()
+    are_reading = threading.Barrier(most + 1)
+
+    def read(_: Connection) -> None:
+        are_reading.wait(30)
+        may_end.wait(30)
+
+    with ThreadPoolExecutor(most) as threads:
+        readers = [threads.submit(transactions.read, read) for _ in range(most)]
+        are_reading.wait(30)
+        with pytest.raises(BackendUnavailable, match="at once"):
+            transactions.read(lambda connection: connection.execute(text("SELECT 1")).scalar_one())
+        may_end.set()
+        for reader in readers:
+            reader.result()
+    assert transactions.read(lambda connection: connection.execute(text("SELECT 1")).scalar_one()) == 1
+    transactions.close()
+
+
 def test_another_program_holding_the_file_makes_writing_unavailable_for_a_while(tmp_path: Path) -> None:
     transactions = SqliteTransactions(tmp_path / "records.sqlite", busy_seconds=0.05)
     make_key = text("INSERT INTO installation VALUES ('key', x'00')")

@@ -5,7 +5,7 @@ grey levels, which for a picture at JPEG quality 95 is below 1.5.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,3 +213,9 @@ LOSSY_ENCODINGS: dict[str, tuple[float, Callable[[], bytes]]] = {
     "dicom jpeg-ls near": (1.0, partial(twelve_in, JPEGLSNearLossless)),
     "dicom jpeg 2000 lossy": (1.0, partial(twelve_in, JPEG2000)),
 }
+
+
+@cache
+def encoded(name: str) -> bytes:
+    """Give `PIXELS` in one of the encodings; some encoders are slow, so each runs once."""
+    return LOSSLESS_ENCODINGS[name]() if name in LOSSLESS_ENCODINGS else LOSSY_ENCODINGS[name][1]()

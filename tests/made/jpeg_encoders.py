@@ -13,7 +13,7 @@ _ZIGZAG = sorted(
 
 
 def lossless_jpeg(stored: NDArray[np.integer], precision: int, predictor: int = 1, restart_rows: int = 0) -> bytes:
-    """Encode (rows, columns) or (rows, columns, 3) losslessly (process 14)."""
+    """Encode (rows, columns) or (rows, columns, 3) losslessly (process 14); two tables take turns."""
     planes = np.atleast_3d(stored).astype(int)
     rows, columns, components = planes.shape
     step = restart_rows or rows
@@ -21,16 +21,18 @@ def lossless_jpeg(stored: NDArray[np.integer], precision: int, predictor: int = 
     for first in range(0, rows, step):
         part = planes[first : first + step]
         bits = "".join(
-            _coded(int(part[r, c, k]) - _predicted(part[:, :, k], r, c, predictor, precision))
+            _coded(int(part[r, c, k]) - _predicted(part[:, :, k], r, c, predictor, precision), 5 + k % 2)
             for r in range(len(part))
             for c in range(columns)
             for k in range(components)
         )
         pieces.append(_stuffed(bits))
-    scan = bytes([components]) + b"".join(bytes([k + 1, 0]) for k in range(components)) + bytes([predictor, 0, 0])
+    scan = (
+        bytes([components]) + b"".join(bytes([k + 1, k % 2 << 4]) for k in range(components)) + bytes([predictor, 0, 0])
+    )
     segments = [
         (0xC3, _frame(precision, rows, columns, components)),
-        (0xC4, _flat_table(0, range(17), 5)),
+        (0xC4, _flat_table(0, range(17), 5) + _flat_table(1, range(17), 6)),
         (0xDD, struct.pack(">H", restart_rows * columns)),
         (0xDA, scan),
     ]
@@ -80,13 +82,13 @@ def _predicted(plane: NDArray[np.integer], r: int, c: int, predictor: int, preci
     return rules[predictor - 1]
 
 
-def _coded(difference: int) -> str:
-    """Give category and magnitude of a difference, modulo 65536, with five-bit codes."""
+def _coded(difference: int, bits: int) -> str:
+    """Give category and magnitude of a difference, modulo 65536, with codes of equal length."""
     difference = (difference + 32767) % 65536 - 32767
     size = abs(difference).bit_length()
     if size == 16:
-        return f"{size:05b}"
-    return f"{size:05b}{_magnitude(difference, size)}"
+        return f"{size:0{bits}b}"
+    return f"{size:0{bits}b}{_magnitude(difference, size)}"
 
 
 def _magnitude(number: int, size: int) -> str:

@@ -50,8 +50,10 @@ def as_png(pixels: NDArray[np.integer]) -> bytes:
     return as_file(Image.fromarray(pixels), "PNG")
 
 
-def as_tiff(pixels: NDArray[np.integer], *, white_is_zero: bool = False, compression: str | None = None) -> bytes:
-    """Encode grey (8 or 16 bits) or colour pixels as TIFF."""
+def as_tiff(
+    pixels: NDArray[np.integer] | NDArray[np.floating], *, white_is_zero: bool = False, compression: str | None = None
+) -> bytes:
+    """Encode grey (integer or floating-point) or colour pixels as TIFF."""
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     data = as_file(Image.fromarray(pixels), "TIFF", tiffinfo=tags, compression=compression)
     if not white_is_zero:

@@ -68,12 +68,12 @@ def decode_jpeg_ls(frame: bytes, rows: int, columns: int) -> Decoded:
     check_agreement((claimed_rows, claimed_columns), (rows, columns))
     try:
         decoded, header = jpeg_ls.decode_pixel_data(frame)
+        values: Stored = np.frombuffer(decoded, np.uint8 if precision <= 8 else "<u2")  # noqa: PLR2004 - bits of a byte
+        if components > 1 and header["interleave_mode"] == 0:
+            return Decoded(np.moveaxis(values.reshape(components, rows, columns), 0, 2), precision)
+        return Decoded(values.reshape(rows, columns, components), precision)
     except (RuntimeError, ValueError) as error:
         raise UnreadablePixels("the JPEG-LS picture is damaged: send it again") from error
-    values: Stored = np.frombuffer(decoded, np.uint8 if precision <= 8 else "<u2")  # noqa: PLR2004 - bits of a byte
-    if components > 1 and header["interleave_mode"] == 0:
-        return Decoded(np.moveaxis(values.reshape(components, rows, columns), 0, 2), precision)
-    return Decoded(values.reshape(rows, columns, components), precision)
 
 
 def decode_jpeg_2000(frame: bytes, rows: int, columns: int) -> Decoded:
@@ -82,16 +82,17 @@ def decode_jpeg_2000(frame: bytes, rows: int, columns: int) -> Decoded:
     check_agreement(claimed, (rows, columns))
     try:
         values = decode_with_openjpeg(frame)
+        return Decoded(values.view(f"u{values.dtype.itemsize}").reshape(rows, columns, components), precision)
     except (RuntimeError, ValueError) as error:
         raise UnreadablePixels("the JPEG 2000 picture is damaged: send it again") from error
-    return Decoded(values.view(f"u{values.dtype.itemsize}").reshape(rows, columns, components), precision)
 
 
 def _unpack_bits(segment: bytes, size: int) -> bytes:
     """Undo PackBits; never give more than `size` bytes (G.3.1)."""
     unpacked = bytearray()
     at = 0
-    while at < len(segment) - 1 and len(unpacked) < size:
+    most = min(len(segment) - 1, 2 * size + _RLE_HEADER_BYTES)  # runs of one byte are the longest way to write it
+    while at < most and len(unpacked) < size:
         length = segment[at]
         if length < 128:  # noqa: PLR2004 - that many bytes and one more follow
             unpacked += segment[at + 1 : at + 2 + length]

@@ -10,6 +10,7 @@ DICOM PS3.5 chapter 7 (encoding of data sets), 7.5 (sequences), A.4 (encapsulate
 PS3.10 chapter 7 (file meta information).
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ _READERS = {
     order: tuple(struct.Struct(order + layout).unpack_from for layout in ("HH", "I", "H")) for order in ("<", ">")
 }
 _PREAMBLE = 132
+_UID = re.compile(rb"[0-9.]{1,64}")
 _ENDS_INSIDE = "the DICOM file ends inside an element: it is truncated, send it again"
 
 
@@ -107,11 +109,9 @@ def read_elements(data: bytes) -> Elements:
     start = _PREAMBLE if has_preamble else 0
     try:
         meta, start = _walk_meta(data, start)
-        if TRANSFER_SYNTAX_UID in meta:
-            first, end = meta[TRANSFER_SYNTAX_UID]
-            syntax = data[first:end].rstrip(b"\0 ").decode("ascii", "replace")
-        else:
-            syntax = _guess_syntax(data, start)
+        first, end = meta.get(TRANSFER_SYNTAX_UID, (0, 0))
+        stated = _UID.fullmatch(data[first:end].rstrip(b"\0 "))
+        syntax = stated[0].decode("ascii") if stated else _guess_syntax(data, start)
         if syntax == DEFLATED:
             data, start = _inflate(data, start), 0
         encoding = _settle_encoding(data, start, syntax)
@@ -206,10 +206,10 @@ def _walk_meta(data: bytes, at: int) -> tuple[dict[int, tuple[int, int]], int]:
     """Walk group 0002, which is explicit little endian whatever follows."""
     places: dict[int, tuple[int, int]] = {}
     encoding = Encoding(is_explicit=True, byte_order="<")
-    for _ in range(MOST_ELEMENTS):
-        if data[at : at + 2] != b"\x02\x00":
-            break
+    while data[at : at + 2] == b"\x02\x00":
         tag, length, value = _head(data, at, encoding)
+        if tag in places:
+            raise UnreadablePixels(f"the DICOM meta information repeats element {_name(tag)}: it is damaged")
         at = value + length
         places[tag] = (value, at)
     return places, at

@@ -10,7 +10,7 @@ C.7.5.1.1.2 (Pixel Padding Value), C.11.6 (Presentation LUT Shape).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,14 @@ Stored = NDArray[np.integer]
 
 Tone = Callable[[Grey], Grey]
 
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue (ITU-R BT.601), as JPEG and DICOM's YBR use them."""
+BRIGHTEST = 65535.0
 _DARKEST_PERCENT, _BRIGHTEST_PERCENT = 0.5, 99.5
 """Where a picture without a window is cut: markers and the direct beam take less than that of most radiographs."""
 _TABLE_BITS = 16
+_SAMPLED_PIXELS = 1 << 22
+"""Enough to tell percentiles of values too many for a table."""
 _BLOCK_PIXELS = 1 << 20
 """Looked up at a time, so that a large picture needs no index of eight bytes per pixel."""
 
@@ -78,16 +83,27 @@ def table(first: float, entries: NDArray[np.float64]) -> Tone:
 
 def spread(values: Grey) -> Pixels:
     """Bring values without a window to grey levels by their percentiles; what is not finite becomes black."""
-    is_finite = np.isfinite(values)
-    if not is_finite.any():
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
         return np.zeros(values.shape, np.uint8)
-    dark, bright = np.percentile(values[is_finite], (_DARKEST_PERCENT, _BRIGHTEST_PERCENT))
-    return to_levels(np.where(is_finite, between(dark, bright)(np.where(is_finite, values, dark)), 0.0))
+    dark, bright = np.percentile(finite, (_DARKEST_PERCENT, _BRIGHTEST_PERCENT))
+    with np.errstate(all="ignore"):
+        return to_levels(np.where(np.isfinite(values), between(float(dark), float(bright))(values), 0.0))
+
+
+def to_luminance(values: Stored, bits_stored: int) -> Stored:
+    """Add up one or three colours of shape (rows, columns, samples) to sixteen bits, a row at a time to save memory."""
+    weights = np.array(LUMINANCE if values.shape[2] == len(LUMINANCE) else (1.0,))
+    scale = weights * (BRIGHTEST / ((1 << bits_stored) - 1))
+    luminance = np.empty(values.shape[:2], np.uint16)
+    for row, colours in enumerate(values):
+        luminance[row] = np.clip(np.rint(colours @ scale), 0, BRIGHTEST)
+    return luminance
 
 
 def to_levels(greys: Grey) -> Pixels:
     """Round 0-1 to eight bits."""
-    return np.asarray(np.rint(greys * 255.0), dtype=np.uint8)
+    return np.asarray(np.rint(np.nan_to_num(greys) * 255.0), dtype=np.uint8)
 
 
 def present(stored: Stored, presentation: Presentation) -> Pixels:
@@ -104,48 +120,50 @@ def present(stored: Stored, presentation: Presentation) -> Pixels:
         The same shape, bone bright.
     """
     lowest, highest = int(stored.min()), int(stored.max())
-    if highest - lowest >= 1 << _TABLE_BITS:
-        return _show(stored.astype(np.float64), presentation, None)
-    possible = np.arange(lowest, highest + 1, dtype=np.float64)
-    counts = np.zeros(len(possible), np.int64)
-    shown = np.empty(stored.shape, np.uint8)
     step = max(1, _BLOCK_PIXELS // stored.shape[1])
     blocks = [slice(row, row + step) for row in range(0, stored.shape[0], step)]
-    if presentation.window is None:
-        for block in blocks:
-            counts += np.bincount(stored[block].astype(np.intp).ravel() - lowest, minlength=len(possible))
-    levels = _show(possible, presentation, counts)
+    shown = np.empty(stored.shape, np.uint8)
+    with np.errstate(all="ignore"):  # a forged slope may overflow; what is not finite becomes black or white
+        if highest - lowest >= 1 << _TABLE_BITS:
+            some = stored[:: 1 + stored.size // _SAMPLED_PIXELS].astype(np.float64).ravel()
+            settled = _settle(presentation, some, np.ones(some.shape, np.int64))
+            for block in blocks:
+                shown[block] = _show(stored[block].astype(np.float64), settled)
+            return shown
+        possible = np.arange(lowest, highest + 1, dtype=np.float64)
+        counts = np.zeros(len(possible), np.int64)
+        if presentation.window is None:
+            for block in blocks:
+                counts += np.bincount(stored[block].astype(np.intp).ravel() - lowest, minlength=len(possible))
+        levels = _show(possible, _settle(presentation, possible, counts))
     for block in blocks:
         shown[block] = levels[stored[block].astype(np.intp) - lowest]
     return shown
 
 
-def _show(values: Grey, presentation: Presentation, counts: NDArray[np.int64] | None) -> Pixels:
-    units = presentation.to_units(values)
-    is_padding = np.zeros(values.shape, bool)
-    if presentation.padding is not None:
-        lowest, highest = presentation.padding
-        is_padding = (values >= lowest) & (values <= highest)
-    window = presentation.window or _spread_of(units, ~is_padding, counts)
-    greys = window(units)
+def _show(values: Grey, presentation: Presentation) -> Pixels:
+    greys = (presentation.window or linear_exact(0.0, 1.0))(presentation.to_units(values))
     if presentation.is_inverted:
         greys = 1.0 - greys
-    return to_levels(np.where(is_padding, 0.0, greys))
+    return to_levels(np.where(_is_padding(values, presentation), 0.0, greys))
 
 
-def _spread_of(units: Grey, is_counted: NDArray[np.bool_], counts: NDArray[np.int64] | None) -> Tone:
-    """Give the window between the picture's own percentiles, weighing each value by how many pixels have it."""
-    if not is_counted.any():
-        return linear_exact(0.0, 1.0)
-    found = units[is_counted]
-    if counts is None:
-        dark, bright = np.percentile(found, (_DARKEST_PERCENT, _BRIGHTEST_PERCENT))
-        return between(float(dark), float(bright))
-    order = np.argsort(found, kind="stable")
+def _is_padding(values: Grey, presentation: Presentation) -> NDArray[np.bool_]:
+    lowest, highest = presentation.padding or (1, 0)
+    return (values >= lowest) & (values <= highest)
+
+
+def _settle(presentation: Presentation, values: Grey, counts: NDArray[np.int64]) -> Presentation:
+    """Where the file has no window, take the one between the picture's percentiles; `counts` pixels have each value."""
+    is_counted = ~_is_padding(values, presentation) & (counts > 0)
+    if presentation.window is not None or not is_counted.any():
+        return presentation
+    units = presentation.to_units(values[is_counted])
+    order = np.argsort(units, kind="stable")
     so_far = np.cumsum(counts[is_counted][order])
     ends = np.searchsorted(so_far, so_far[-1] * np.array([_DARKEST_PERCENT, _BRIGHTEST_PERCENT]) / 100.0)
-    dark, bright = found[order][ends]
-    return between(float(dark), float(bright))
+    dark, bright = units[order][ends]
+    return replace(presentation, window=between(float(dark), float(bright)))
 
 
 def between(dark: float, bright: float) -> Tone:

@@ -17,21 +17,20 @@ import simplejpeg  # type: ignore[import-untyped] # the package carries no types
 from PIL import Image
 
 from lingula.errors import UnreadablePixels
+from lingula.radiology.jpeg_segments import START_OF_SCAN, read_segments
 from lingula.radiology.limits import check_density
 from lingula.radiology.radiograph import Pixels
 
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _LOSSLESS = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
-_STANDALONE = frozenset((0x01, *range(0xD0, 0xD8)))
-_START_OF_SCAN, _END_OF_IMAGE, _APP1 = 0xDA, 0xD9, 0xE1
-_MOST_SEGMENTS = 4096
+_APP1 = 0xE1
 _MOST_SCAN_PIXELS = 1_000_000_000
 """Pixels times scans of a progressive JPEG: each scan is a pass over the whole picture, 10 s at this limit."""
 _PIXELS_PER_BYTE = 8 * 64
 """Every block of 8 x 8 pixels takes at least one bit."""
 _HARMLESS = "extraneous bytes before marker 0xd9"
-_NO_PICTURE = "the JPEG has no picture before its end: it is damaged, send the original again"
+"""libjpeg's complaint about padding between the last pixel and the end; all pixels are there."""
 _UPRIGHT = 1
 _TRANSPOSED = 5
 """Exif orientations from here on lie on their side: rows and columns change places."""
@@ -86,12 +85,11 @@ def decode_jpeg(data: bytes, header: JpegHeader, at_least: int | None = None) ->
         return _decode_with_pillow(data)
     shortest = min(at_least or 0, header.rows, header.columns)
     try:
-        pixels = simplejpeg.decode_jpeg(data, "GRAY", min_height=shortest, min_width=shortest)
+        return _decode_grey(data, shortest)
     except ValueError as error:
-        if _HARMLESS not in str(error).lower():
-            raise UnreadablePixels(f"the JPEG is damaged ({error}): send the original again") from error
-        pixels = simplejpeg.decode_jpeg(data, "GRAY", min_height=shortest, min_width=shortest, strict=False)
-    return np.asarray(pixels[:, :, 0], dtype=np.uint8)
+        if _HARMLESS in str(error).lower():
+            return _decode_grey(data, shortest, is_strict=False)
+        raise UnreadablePixels(f"the JPEG is damaged ({error}): send the original again") from error
 
 
 def turn_upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -110,22 +108,16 @@ def is_on_its_side(orientation: int) -> bool:
 
 def _walk_segments(data: bytes) -> tuple[JpegHeader, int]:
     """Read the header and tell where the first scan begins."""
-    frame = None
-    orientation, at = _UPRIGHT, 2
-    for _ in range(_MOST_SEGMENTS):
-        marker, at = _next_marker(data, at)
-        if marker in _STANDALONE:
-            continue
-        if marker == _START_OF_SCAN:
-            break
-        (length,) = struct.unpack(">H", data[at : at + 2].ljust(2, b"\0"))
+    frame, start, orientation = None, None, _UPRIGHT
+    for marker, parameters, end in read_segments(data):
         if marker in _START_OF_FRAME:
-            frame = marker, struct.unpack(">BHHB", data[at + 2 : at + 8].ljust(6, b"\0"))
-        elif marker == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0":
-            orientation = _read_orientation(data[at + 8 : at + length])
-        at += max(length, 2)
-    if frame is None:
-        raise UnreadablePixels(_NO_PICTURE)
+            frame = marker, struct.unpack(">BHHB", parameters[:6].ljust(6, b"\0"))
+        elif marker == _APP1 and parameters[:6] == b"Exif\0\0":
+            orientation = _read_orientation(parameters[6:])
+        elif marker == START_OF_SCAN:
+            start = end
+    if frame is None or start is None:
+        raise UnreadablePixels("the JPEG has no picture before its end: it is damaged, send the original again")
     marker, (precision, rows, columns, components) = frame
     header = JpegHeader(
         rows=rows,
@@ -136,16 +128,7 @@ def _walk_segments(data: bytes) -> tuple[JpegHeader, int]:
         is_lossless=marker in _LOSSLESS,
         orientation=orientation,
     )
-    return header, at
-
-
-def _next_marker(data: bytes, at: int) -> tuple[int, int]:
-    """Read the next marker and give where its parameters start; fill bytes before it are allowed."""
-    while data[at : at + 2] == b"\xff\xff":
-        at += 1
-    if at + 2 > len(data) or data[at] != 0xFF or data[at + 1] == _END_OF_IMAGE:  # noqa: PLR2004 - a marker's first byte
-        raise UnreadablePixels(_NO_PICTURE)
-    return data[at + 1], at + 2
+    return header, start
 
 
 def _read_orientation(exif: bytes) -> int:
@@ -163,6 +146,11 @@ def _read_orientation(exif: bytes) -> int:
     except struct.error:
         return _UPRIGHT
     return _UPRIGHT
+
+
+def _decode_grey(data: bytes, shortest: int, *, is_strict: bool = True) -> Pixels:
+    pixels = simplejpeg.decode_jpeg(data, "GRAY", min_height=shortest, min_width=shortest, strict=is_strict)
+    return np.asarray(pixels[:, :, 0], dtype=np.uint8)
 
 
 def _decode_with_pillow(data: bytes) -> Pixels:

@@ -5,6 +5,7 @@ References
 ITU-T T.81 Annex B.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,9 +15,12 @@ from numpy.typing import NDArray
 
 from lingula.errors import UnreadablePixels
 from lingula.radiology.huffman import HuffmanTable, build_table
+from lingula.radiology.limits import MOST_ELEMENTS
 
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))
-_DEFINE_HUFFMAN, _START_OF_SCAN, _DEFINE_QUANTISATION, _DEFINE_RESTART, _END_OF_IMAGE = 0xC4, 0xDA, 0xDB, 0xDD, 0xD9
+_DEFINE_HUFFMAN, START_OF_SCAN, _DEFINE_QUANTISATION, _DEFINE_RESTART = 0xC4, 0xDA, 0xDB, 0xDD
+_MARKER = re.compile(rb"\xff+[^\xff\xd9]", re.DOTALL)
+"""Fill bytes, then a marker; the end of the image is none that anything follows."""
 _MOST_SEGMENTS = 4096
 
 
@@ -57,20 +61,17 @@ class JpegScan:
 
 def read_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
     """Give marker, parameters and the end of each segment up to the first scan, which is the last given."""
-    at = 2
+    at, marker = 2, 0
     for _ in range(_MOST_SEGMENTS):
-        while data[at : at + 2] == b"\xff\xff":
-            at += 1
-        if at + 2 > len(data) or data[at] != 0xFF or data[at + 1] == _END_OF_IMAGE:  # noqa: PLR2004 - a marker
+        found = _MARKER.match(data, at)
+        if found is None or marker == START_OF_SCAN:
             return
-        marker, at = data[at + 1], at + 2
+        marker, at = data[found.end() - 1], found.end()
         if marker in _STANDALONE:
             continue
         length = max(2, int.from_bytes(data[at : at + 2], "big"))
         yield marker, data[at + 2 : at + length], at + length
         at += length
-        if marker == _START_OF_SCAN:
-            return
 
 
 def read_scan(data: bytes, frame_marker: int) -> JpegScan:
@@ -104,7 +105,7 @@ def read_scan(data: bytes, frame_marker: int) -> JpegScan:
                 quantisation.update(_read_quantisation(parameters))
             elif marker == _DEFINE_RESTART:
                 (restart_interval,) = struct.unpack_from(">H", parameters)
-            elif marker == _START_OF_SCAN and scan is not None:
+            elif marker == START_OF_SCAN and scan is not None:
                 scan.restart_interval = restart_interval
                 _read_scan_header(scan, parameters)
                 scan.segments = _split(data[end:])
@@ -151,9 +152,9 @@ def _split(entropy: bytes) -> list[bytes]:
     marked = np.flatnonzero((padded[:-1] == 0xFF) & (padded[1:] != 0) & (padded[1:] != 0xFF))  # noqa: PLR2004 - marker
     segments = []
     start = 0
-    for place in marked.tolist():
+    for place in marked[:MOST_ELEMENTS].tolist():
         segments.append(entropy[start:place])
         start = place + 2
         if not 0xD0 <= padded[place + 1] <= 0xD7:  # noqa: PLR2004 - RST0 to RST7
-            break
-    return segments
+            return segments
+    raise UnreadablePixels(f"the JPEG restarts more than {MOST_ELEMENTS:,} times: it is forged")

@@ -12,15 +12,13 @@ import numpy as np
 from lingula.errors import NotEligible, UnreadablePixels
 from lingula.radiology import values
 from lingula.radiology.elements import Elements, read_elements
-from lingula.radiology.grey import Presentation, Stored, between, present
+from lingula.radiology.grey import BRIGHTEST, LUMINANCE, Presentation, Stored, between, present, to_luminance
 from lingula.radiology.layout import PixelLayout, check_pixels_are_there, read_layout
 from lingula.radiology.presentation import read_padding, read_presentation
 from lingula.radiology.radiograph import Radiograph
 from lingula.radiology.stored import Samples, decode_samples
 
 _PALETTES = ((0x00281101, 0x00281201), (0x00281102, 0x00281202), (0x00281103, 0x00281203))
-_BRIGHTEST = 65535.0
-_LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as JPEG and DICOM YBR use it
 
 
 def read_dicom_radiograph(
@@ -56,7 +54,7 @@ def read_dicom_radiograph(
     samples = decode_samples(elements, place, layout, at_least if read_padding(elements, layout) is None else None)
     stored, is_colour = _to_stored_grey(samples, elements, layout)
     if is_colour:
-        shown = Presentation(window=between(0.0, _BRIGHTEST))
+        shown = Presentation(window=between(0.0, BRIGHTEST))
     else:
         shown = read_presentation(elements, replace(layout, bits_stored=samples.bits_stored), window)
     return Radiograph(pixels=present(stored, shown), rows=layout.rows, columns=layout.columns)
@@ -68,35 +66,26 @@ def _to_stored_grey(samples: Samples, elements: Elements, layout: PixelLayout) -
     if photometric_interpretation == "PALETTE COLOR":
         return _look_up_palette(samples.values[:, :, 0], elements), True
     if photometric_interpretation.startswith("YBR"):
-        return _to_luminance(samples.values[:, :, :1], samples.bits_stored, (1.0,)), True
-    if photometric_interpretation == "RGB" and samples.values.shape[2] == len(_LUMINANCE):
-        return _to_luminance(samples.values, samples.bits_stored, _LUMINANCE), True
+        return to_luminance(samples.values[:, :, :1], samples.bits_stored), True
+    if photometric_interpretation == "RGB" and samples.values.shape[2] == len(LUMINANCE):
+        return to_luminance(samples.values, samples.bits_stored), True
     if samples.values.shape[2] != 1:
         raise UnreadablePixels(f"{layout.photometric_interpretation!r} with several samples per pixel cannot be read")
     return samples.values[:, :, 0], False
 
 
-def _to_luminance(values: Stored, bits_stored: int, weights: tuple[float, ...]) -> Stored:
-    """Add up colours to sixteen bits, a row at a time so that a large picture needs little memory."""
-    scale = np.array(weights) * (_BRIGHTEST / ((1 << bits_stored) - 1))
-    luminance = np.empty(values.shape[:2], np.uint16)
-    for row, colours in enumerate(values):
-        luminance[row] = np.clip(np.rint(colours @ scale), 0, _BRIGHTEST)
-    return luminance
-
-
 def _look_up_palette(stored: Stored, elements: Elements) -> Stored:
     luminance = np.zeros(1, np.float64)
     first = 0
-    for weight, (descriptor_tag, data_tag) in zip(_LUMINANCE, _PALETTES, strict=True):
+    for weight, (descriptor_tag, data_tag) in zip(LUMINANCE, _PALETTES, strict=True):
         descriptor, data = values.shorts(elements, descriptor_tag), elements.value(data_tag)
         if len(descriptor) < 3 or data is None:  # noqa: PLR2004 - entries, first value mapped, bits per entry
             raise UnreadablePixels("the DICOM file has a palette picture but no palette: export it again as grey")
         count, first = descriptor[0] or 1 << 16, descriptor[1]
         if len(data) < 2 * count:
-            entries = np.frombuffer(data, np.uint8)[:count] * 257.0
+            entries = np.frombuffer(data.ljust(count, b"\0")[:count], np.uint8) * 257.0
         else:
-            entries = np.frombuffer(data, f"{elements.encoding.byte_order}u2")[:count].astype(np.float64)
+            entries = np.frombuffer(data[: 2 * count], f"{elements.encoding.byte_order}u2").astype(np.float64)
         luminance = luminance + weight * entries
     index = np.clip(stored.astype(np.int32) - first, 0, len(luminance) - 1)
     return np.rint(luminance).astype(np.uint16)[index]

@@ -95,7 +95,8 @@ def _read_table(item: Elements | None, *, is_signed: bool) -> tuple[Tone, float]
     if is_signed and first >= 1 << 15:
         first -= 1 << 16
     has_bytes = len(data) < 2 * count
-    entries = np.frombuffer(data, np.uint8 if has_bytes else f"{item.encoding.byte_order}u2")[:count]
+    cells = data[:count] if has_bytes else data[: 2 * count]
+    entries = np.frombuffer(cells, np.uint8 if has_bytes else f"{item.encoding.byte_order}u2")
     if len(entries) < count or not 8 <= bits <= 16:  # noqa: PLR2004 - the depths the standard allows
         return None
     top = float(max((1 << bits) - 1, int(entries.max())))

@@ -4,11 +4,17 @@
 `read_radiograph` is asked when it is assessed, `render_window` when a doctor looks. All take bytes from anybody.
 """
 
+import numpy as np
+
 from lingula.radiology import dicom, jpeg, picture, sniffing
-from lingula.radiology.grey import Presentation, linear_exact, present
+from lingula.radiology.grey import BRIGHTEST, Presentation, between, linear_exact, present, to_luminance
+from lingula.radiology.jpeg_extended import decode_extended
+from lingula.radiology.jpeg_lossless import decode_lossless
 from lingula.radiology.pixels import read_dicom_radiograph
-from lingula.radiology.radiograph import Radiograph
+from lingula.radiology.radiograph import Pixels, Radiograph
 from lingula.radiology.study import FileFormat, Instance
+
+_SCREEN_BITS = 8
 
 
 def describe_instance(data: bytes) -> Instance:
@@ -95,8 +101,9 @@ def _read(data: bytes, at_least: int | None, window: tuple[float, float] | None)
         return read_dicom_radiograph(data, at_least=at_least, window=window)
     if file_format is FileFormat.JPEG:
         header = jpeg.read_jpeg_header(data)
-        decoded, rows, columns = jpeg.decode_jpeg(data, header, at_least), header.rows, header.columns
-        pixels = jpeg.turn_upright(decoded, header.orientation)
+        is_deep = header.is_lossless or header.precision > _SCREEN_BITS
+        decoded = _decode_deep_jpeg(data, header) if is_deep else jpeg.decode_jpeg(data, header, at_least)
+        pixels, rows, columns = jpeg.turn_upright(decoded, header.orientation), header.rows, header.columns
         if jpeg.is_on_its_side(header.orientation):
             rows, columns = columns, rows
     else:
@@ -105,3 +112,9 @@ def _read(data: bytes, at_least: int | None, window: tuple[float, float] | None)
     if window is not None:
         pixels = present(pixels, Presentation(window=linear_exact(*window)))
     return Radiograph(pixels=pixels, rows=rows, columns=columns)
+
+
+def _decode_deep_jpeg(data: bytes, header: jpeg.JpegHeader) -> Pixels:
+    """Decode a JPEG that no screen shows as it is: lossless or of more than eight bits."""
+    values = decode_lossless(data) if header.is_lossless else decode_extended(data)[:, :, np.newaxis]
+    return present(to_luminance(values, header.precision), Presentation(window=between(0.0, BRIGHTEST)))

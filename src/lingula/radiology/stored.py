@@ -124,15 +124,16 @@ def _give_sign(decoded: Decoded, layout: PixelLayout) -> Stored:
 def _read_native(elements: Elements, place: PixelPlace, layout: PixelLayout) -> Stored:
     if place.length is None:
         raise UnreadablePixels("the transfer syntax promises uncompressed pixels, but they lie in fragments: export it")
-    cells = elements.data[place.start : place.start + layout.size_bytes]
+    data, start, byte_order = elements.data, place.start, elements.encoding.byte_order
     if layout.bits_allocated == 1:
-        raw: Stored = np.unpackbits(np.frombuffer(cells, np.uint8), bitorder="little")
-        return _shape(raw[: layout.rows * layout.columns * layout.samples_per_pixel], layout)
+        bits = np.frombuffer(data, np.uint8, layout.size_bytes, start)
+        count = layout.rows * layout.columns * layout.samples_per_pixel
+        return _shape(np.unpackbits(bits, bitorder="little")[:count], layout)
     size = layout.bits_allocated // 8
-    if size == 1 and elements.encoding.byte_order == ">" and elements.data[place.start - 8 : place.start - 6] == b"OW":
-        cells = _swap_pairs(elements.data[place.start : place.start + layout.size_bytes + 1])[: layout.size_bytes]
-    raw = np.frombuffer(cells, f"{elements.encoding.byte_order}u{size}").astype(f"=u{size}", copy=False)
-    return _shape(settle_bits(raw, layout), layout)
+    if size == 1 and byte_order == ">" and data[start - 8 : start - 6] == b"OW":
+        data, start = _swap_pairs(data[start : start + layout.size_bytes + 1]), 0
+    raw: Stored = np.frombuffer(data, f"{byte_order}u{size}", layout.size_bytes // size, start)
+    return _shape(settle_bits(raw.astype(f"=u{size}", copy=False), layout), layout)
 
 
 def _swap_pairs(cells: bytes) -> bytes:
@@ -145,6 +146,8 @@ def _shape(raw: Stored, layout: PixelLayout) -> Stored:
     """Bring samples into the shape (rows, columns, samples)."""
     rows, columns, samples = layout.rows, layout.columns, layout.samples_per_pixel
     if layout.photometric_interpretation == "YBR_FULL_422" and samples > 1:
+        if columns % 2:
+            raise UnreadablePixels(f"{columns} columns cannot share their colours in pairs: the file is damaged")
         return raw.reshape(-1, 4)[:, :2].reshape(rows, columns, 1)  # Y1 Y2 Cb Cr of two pixels each
     if layout.is_planar:
         return np.moveaxis(raw.reshape(samples, rows, columns), 0, 2)

@@ -19,7 +19,7 @@ from made.dicom_files import (
     picture_elements,
     with_frame,
 )
-from made.encodings import LOSSLESS_ENCODINGS, LOSSY_ENCODINGS
+from made.encodings import LOSSLESS_ENCODINGS, LOSSY_ENCODINGS, encoded
 from made.pictures import as_jpeg, as_png, as_tiff, made_pixels, with_orientation
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, JPEGBaseline8Bit
@@ -69,9 +69,7 @@ def test_a_dicom_file_tells_who_and_what() -> None:
 
 @pytest.mark.parametrize("name", [*LOSSLESS_ENCODINGS, *LOSSY_ENCODINGS])
 def test_every_encoding_tells_the_same_size(name: str) -> None:
-    encoded = LOSSLESS_ENCODINGS[name]() if name in LOSSLESS_ENCODINGS else LOSSY_ENCODINGS[name][1]()
-
-    instance = describe_instance(encoded)
+    instance = describe_instance(encoded(name))
 
     assert (instance.rows, instance.columns) == PIXELS.shape
     assert (instance.patient_id is not None) == (instance.file_format is FileFormat.DICOM)

@@ -29,6 +29,7 @@ _COARSE, _FINE = 56, 112  # sides in pixels of the two levels of registration
 _LUNG_WEIGHT = 3.0  # of a mask's edge against local standard deviations of pixels
 _STIFFNESS = 1.8  # pixels; less bends ribs, more leaves them double
 _THUMBNAIL_WEIGHT = 2.0  # of overall brightness against rib pattern in the likeness of two pictures
+_EDGE = 8  # pixels from a picture's own edge over which its share falls to 0
 _MOST = 0.5  # of the patients have lung here
 
 
@@ -118,7 +119,7 @@ def _agreement(warped: Tensor, target: Tensor) -> Tensor:
 
 def _summarised(warped: Tensor, fields: Tensor, frames: NDArray[np.float32]) -> Atlas:
     """Bring all to one exposure, then part mean and residuals."""
-    pixels, lungs, has_pixels = warped[:, 0], warped[:, 1], (warped[:, 2] > 1 - 1e-3).float()
+    pixels, lungs, has_pixels = warped[:, 0], warped[:, 1], _well_within(warped[:, 2:])
     chest = pixels[:, SIDE // 8 : -SIDE // 16, SIDE // 6 : -SIDE // 6]
     middle, spread = chest.mean((1, 2), keepdim=True), chest.std((1, 2), keepdim=True)
     pixels = (pixels - middle) / spread * spread.mean() + middle.mean()
@@ -130,6 +131,13 @@ def _summarised(warped: Tensor, fields: Tensor, frames: NDArray[np.float32]) -> 
     return Atlas(
         mean=mean, residuals=(pixels - mean) * has_pixels * around, lungs=lungs.mean(0), fields=fields, frames=frames
     )
+
+
+def _well_within(has_pixels: Tensor) -> Tensor:
+    """Let each picture's share fall softly to 0 towards its own edge, shape (n, 224, 224)."""
+    reach = 2 * _EDGE + 1
+    shrunk = -functional.max_pool2d(-has_pixels, reach, stride=1, padding=_EDGE)
+    return smooth(shrunk, _EDGE / 2)[:, 0] * has_pixels[:, 0]
 
 
 def _around(lungs: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Sampling a new chest from an atlas, and opacities into its lungs.
 
 The texture is the mean plus a random combination of the residuals whose weights sum to zero, which is a sample of the
-Gaussian with the atlas' own covariance, shrunk. The shape is a random convex mixture of the patients' deformations and
-frames. No patient's weight exceeds what `MOST_OF_ONE` allows.
+Gaussian with the atlas' own covariance, shrunk; the shape is drawn likewise from the deformations, with other weights,
+so that texture and shape of one patient do not come together. No patient's weight exceeds `MOST_OF_ONE`.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from lingula.training.synthesis.registration import smooth
 
 MOST_OF_ONE = 0.35  # of the residuals' weights, whose squares sum to one
 _SHRUNK = (0.55, 0.8)  # of the residuals' standard deviation; all of it looks like several patients at once
-_SHAPE_EVENNESS = 1.0  # of the Dirichlet distribution that mixes shapes
+_SHAPE_SPREAD = 1.0  # of the deformations' own standard deviation
 _BRIGHTEST_LUNG = 0.74  # of an opacity, 0-1: as bright as the heart
 _WELL_INSIDE = 0.8  # share of lung, smoothed, where an opacity may have its centre
 
@@ -61,8 +61,8 @@ def draw_chest(atlas: Atlas, random: np.random.Generator, *, with_opacities: boo
     if with_opacities:
         for _ in range(int(random.integers(1, 4))):
             texture = with_opacity(texture, atlas.lungs, random)
-    mixture = random.dirichlet(np.full(len(weights), _SHAPE_EVENNESS)).astype(np.float32)
-    field = torch.einsum("n,nchw->chw", torch.from_numpy(mixture), atlas.fields)[None]
+    bends = torch.from_numpy(residual_weights(len(atlas.fields), random)) * _SHAPE_SPREAD
+    field = (atlas.fields.mean(0) + torch.einsum("n,nchw->chw", bends, atlas.fields))[None]
     return Chest(texture=texture, field=field, frame=_frame(atlas.frames, random))
 
 

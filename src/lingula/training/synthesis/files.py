@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels import get_encoder
 from pydicom.uid import (
     UID,
     ComputedRadiographyImageStorage,
     DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
     JPEGBaseline8Bit,
     RLELossless,
 )
@@ -157,21 +157,10 @@ def _put_pixels(dataset: FileDataset, pixels: NDArray[np.uint8] | NDArray[np.uin
         dataset.PixelData = encapsulate([_jpeg(pixels.astype(np.uint8), describe=False)])
         dataset.LossyImageCompression, dataset.LossyImageCompressionMethod = "01", "ISO_10918_1"
         dataset.LossyImageCompressionRatio = f"{pixels.size / len(dataset.PixelData):.1f}"
-    elif syntax == RLELossless:
-        frames = get_encoder(RLELossless).iter_encode(
-            pixels.tobytes(),
-            rows=dataset.Rows,
-            columns=dataset.Columns,
-            samples_per_pixel=1,
-            number_of_frames=1,
-            bits_allocated=8,
-            bits_stored=8,
-            pixel_representation=0,
-            photometric_interpretation="MONOCHROME2",
-            encoding_plugin="pydicom",
-        )
-        dataset.PixelData = encapsulate(list(frames))
     else:
         dataset.PixelData = pixels.tobytes()
     dataset["PixelData"].VR = "OW" if dataset.BitsAllocated == 16 else "OB"  # noqa: PLR2004  # bits
-    dataset["PixelData"].is_undefined_length = syntax.is_encapsulated
+    dataset["PixelData"].is_undefined_length = syntax == JPEGBaseline8Bit
+    if syntax == RLELossless:
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dataset.compress(RLELossless, encoding_plugin="pydicom", generate_instance_uid=False)

@@ -21,7 +21,8 @@ Film = NDArray[np.float32]
 
 MARK = "SYNTHETIC"
 _FINER = 4  # times the atlas' pixels, before sharpening
-_SHARPENING = ((3.0, 0.9), (8.0, 0.35))  # standard deviation in finer pixels, strength: what averaging has blurred
+_SMOOTHING = 2.2  # finer pixels; hides the coarse lattice
+_SHARPENING = ((5.0, 1.3), (12.0, 0.4))  # standard deviation in finer pixels, strength: what averaging has blurred
 _TILT_DEGREES = 2.0  # standard deviation; real films are about as crooked
 _NARROWEST, _WIDEST = 1000, 1320  # columns
 _SHAPE = (1.12, 1.42)  # columns by rows
@@ -87,13 +88,15 @@ def marked(film: Film, random: np.random.Generator) -> Film:
     small, large = ImageFont.load_default(columns / 62), ImageFont.load_default(columns / random.uniform(24, 34))
     pen.text((columns * 0.985, rows * 0.015), MARK, fill=215, font=small, anchor="ra")
     pen.text((columns * 0.018, rows * random.uniform(0.12, 0.4)), "R", fill=250, font=large)
-    return np.maximum(film, np.asarray(overlay, dtype=np.float32) / np.float32(255))
+    written: Film = np.asarray(overlay, dtype=np.float32) / np.float32(255)
+    return np.where(written > film, written, film)
 
 
 def _sharpened(texture: Tensor) -> Tensor:
     """Enlarge the texture and bring back edges, shape (1, 1, 224 * _FINER, 224 * _FINER)."""
     side = SIDE * _FINER
     finer = functional.interpolate(texture[None, None], size=(side, side), mode="bicubic", align_corners=False)
+    finer = smooth(finer, _SMOOTHING)
     for sigma, strength in _SHARPENING:
         detail = finer - smooth(finer, sigma)
         finer = finer + strength * detail * torch.exp(-((detail / 0.12) ** 2))  # strong edges get no halo
@@ -127,7 +130,7 @@ def _exposed(picture: Tensor, random: np.random.Generator) -> Tensor:
 def _grain(picture: Tensor, random: np.random.Generator) -> Tensor:
     """Draw quantum mottle and the finest lung markings: noise of three sizes that grows with brightness."""
     total = torch.zeros_like(picture)
-    for sigma, strength in ((0.8, 0.007), (2.2, 0.006), (5.0, 0.006)):
+    for sigma, strength in ((0.8, 0.011), (2.2, 0.007), (5.0, 0.006)):
         noise = smooth(torch.from_numpy(random.standard_normal(picture.shape, dtype=np.float32)), sigma)
         total = total + noise / noise.std() * strength
     return total * picture.clamp(0, 1).sqrt()

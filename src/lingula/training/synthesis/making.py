@@ -157,7 +157,7 @@ def _lung_box(cohort: Cohort, frame: NDArray[np.float32]) -> tuple[float, float,
 def _interleaved(order: Order) -> list[bool]:
     """Mix the classes so that the demonstration's first arrivals are of both."""
     both = np.repeat([False, True], order.per_class)
-    return np.random.default_rng([order.seed, 1]).permutation(both).tolist()
+    return [bool(shows) for shows in np.random.default_rng([order.seed, 1]).permutation(both)]
 
 
 def _named(shows_pneumonia: bool) -> str:  # noqa: FBT001  # private

@@ -80,6 +80,16 @@ def test_a_note_neither_done_nor_given_back_in_time_comes_back_with_another_rece
     assert second.receipt != first.receipt
 
 
+def test_who_waits_gets_what_a_worker_took_meanwhile_and_never_finished(queue: WorkQueue) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        takers = [threads.submit(take, queue, 1, 20.0) for _ in range(2)]
+        time.sleep(0.05)
+        started = time.monotonic()
+        put(queue, "i1")
+        assert [taker.result(timeout=15) for taker in takers] == [["i1"], ["i1"]]
+        assert time.monotonic() - started < 10
+
+
 def test_a_note_given_back_is_given_out_again(queue: WorkQueue) -> None:
     put(queue, "i1")
     queue.give_back(take_one(queue), delay_seconds=0)

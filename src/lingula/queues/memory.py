@@ -80,7 +80,8 @@ class MemoryQueue:
                     return self._lease(at_most, now)
                 if now >= deadline:
                     return []
-                self._changed.wait(min(deadline, self._next_due()) - now)
+                # A lease begun by another while we wait is seen at the latest when one could have ended.
+                self._changed.wait(min(deadline, self._next_due(), now + self._lease_seconds) - now)
 
     def done(self, note: Note) -> None:
         """Take a note away for good, even one whose lease has ended meanwhile."""

@@ -104,13 +104,13 @@ class GroupCommit:
             self._run_group(group)
         finally:
             with self._guard:
-                followers = self._waiting
-                self._has_leader = bool(followers)
-                must_close = self._is_closed and not followers
-                if followers:
-                    followers[0].is_chosen = True
-            if followers:
-                followers[0].woken.release()
+                successor = self._waiting[0] if self._waiting else None
+                self._has_leader = successor is not None
+                must_close = self._is_closed and successor is None
+                if successor is not None:
+                    successor.is_chosen = True
+            if successor is not None:
+                successor.woken.release()
             if must_close:
                 self._disconnect()
             for job in group:
@@ -125,20 +125,14 @@ class GroupCommit:
                     group[0].run(connection)
                 else:
                     _run_each(connection, group, self._translate)
-        except SQLAlchemyError as error:
-            self._fail_all(group, self._translate(error), error)
         except BaseException as error:
-            self._fail_all(group, error if len(group) == 1 else _interrupted(), error)
+            is_theirs = len(group) == 1 or isinstance(error, SQLAlchemyError)
+            for job in group:
+                _fail(job, error if is_theirs else _interrupted(), error, self._translate)
+            if isinstance(error, DBAPIError) or not isinstance(error, Exception):
+                self._disconnect()  # whatever state the driver is in, the next group begins afresh
             if not isinstance(error, Exception):
                 raise
-
-    def _fail_all(self, group: list[_Job[object]], error: BaseException, cause: BaseException) -> None:
-        if error is not cause:
-            error.__cause__ = cause
-        for job in group:
-            job.fail(error)
-        if isinstance(cause, DBAPIError) or not isinstance(cause, Exception):
-            self._disconnect()  # whatever state the driver is in, the next group begins afresh
 
     def _connect(self) -> Connection:
         if self._connection is None:
@@ -159,18 +153,15 @@ def _run_each(connection: Connection, group: list[_Job[object]], translate: Tran
             job.run(connection)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is its owner's and is raised there
             connection.exec_driver_sql("ROLLBACK TO SAVEPOINT one_of_many")
-            _fail(job, error, translate)
+            _fail(job, error, error, translate)
         connection.exec_driver_sql("RELEASE SAVEPOINT one_of_many")
 
 
-def _fail(job: _Job[object], error: Exception, translate: Translate) -> None:
-    if not isinstance(error, SQLAlchemyError):
-        job.fail(error)
-        return
-    translated = translate(error)
-    if translated is not error:
-        translated.__cause__ = error
-    job.fail(translated)
+def _fail(job: _Job[object], error: BaseException, cause: BaseException, translate: Translate) -> None:
+    told = translate(error) if isinstance(error, SQLAlchemyError) else error
+    if told is not cause:
+        told.__cause__ = cause
+    job.fail(told)
 
 
 def _interrupted() -> BackendUnavailable:

@@ -52,7 +52,7 @@ default-model: $(VENV)/.extras-train-dev ## train the shipped package again from
 	@$(BIN)/python -m tools.default_model
 
 samples: $(VENV)/.extras-train-dev ## make the shipped synthetic samples again from LINGULA_DATA
-	@$(BIN)/python -m tools.samples
+	@$(BIN)/python -m lingula.training.synthesis
 
 lock: $(BIN)/python ## resolve all dependencies again and write constraints.txt
 	@$(BIN)/python -m tools.lock

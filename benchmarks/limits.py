@@ -1,0 +1,127 @@
+"""What the parts cost on this machine alone: decode, forward pass, durable insert and flushed copy."""
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from lingula.modelpackage.archive import ModelPackage
+from lingula.modelpackage.preprocessing import prepare
+from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
+from lingula.radiology.reading import describe_instance, read_radiograph
+from lingula.records.records import NewInstance, open_records
+from lingula.stores.store import open_store
+from lingula.triage.infer import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """How many a second one part alone does, with all threads busy."""
+
+    name: str
+    per_second: float
+
+
+def measure_limits(package: ModelPackage, files: Sequence[bytes], threads: int, seconds: float) -> list[Limit]:
+    """Measure each part alone with as many threads as the server has."""
+    model = Model(package, threads=1, largest_batch=4)
+    preprocessing = model.manifest.preprocessing
+    inputs = [prepare(read_radiograph(data, at_least=preprocessing.decode_at_least), preprocessing) for data in files]
+    numbers = count()
+
+    def decode() -> int:
+        data = files[next(numbers) % len(files)]
+        prepare(read_radiograph(data, at_least=preprocessing.decode_at_least), preprocessing)
+        return 1
+
+    def forward() -> int:
+        start = next(numbers) * 4 % (len(inputs) - 4)
+        return len(model.infer(inputs[start : start + 4]))
+
+    def forward_alone() -> int:
+        return len(model.infer(inputs[:1]))
+
+    return [
+        Limit(name="decode and prepare", per_second=_rate(decode, threads, seconds)),
+        Limit(name="forward pass, 4 at once", per_second=_rate(forward, threads, seconds)),
+        Limit(name="forward pass, 1 thread", per_second=_rate(forward_alone, 1, seconds)),
+        *_places(files, threads, seconds),
+    ]
+
+
+def _places(files: Sequence[bytes], threads: int, seconds: float) -> list[Limit]:
+    with tempfile.TemporaryDirectory(prefix="lingula-bench-") as folder:
+        store = open_store((Path(folder) / "store").as_uri())
+        records = open_records(f"sqlite://{folder}/records.sqlite").records
+        numbers = count()
+        description = describe_instance(files[0])
+
+        def insert() -> int:
+            name = f"{next(numbers):026d}".translate(str.maketrans("0123456789", "abcdefghij"))
+            records.add_instance(
+                NewInstance(
+                    id=InstanceId("i" + name),
+                    study=StudyId("s" + name),
+                    site=SiteName("bench"),
+                    door="bench",
+                    sha256="0" * 64,
+                    size_bytes=1,
+                    store_key=f"originals/bench/{name}",
+                    description=description,
+                    received_at=datetime.now(UTC),
+                )
+            )
+            return 1
+
+        def keep() -> int:
+            number = next(numbers)
+            store.put(f"bench/i{number:08d}", files[number % len(files)])
+            return 1
+
+        limits = [
+            Limit(name="durable insert, 1 thread", per_second=_rate(insert, 1, seconds)),
+            Limit(name="durable insert, 32 threads", per_second=_rate(insert, 32, seconds)),
+            Limit(name="flushed copy of the original", per_second=_rate(keep, threads, seconds)),
+        ]
+        records.close()
+    return limits
+
+
+def _rate(work: Callable[[], int], threads: int, seconds: float) -> float:
+    """Call `work` from all threads for a while and give the sum of what it did per second."""
+    work()
+    stop = threading.Event()
+
+    def repeat() -> int:
+        done = 0
+        while not stop.is_set():
+            done += work()
+        return done
+
+    with ThreadPoolExecutor(threads) as pool:
+        started = time.perf_counter()
+        running = [pool.submit(repeat) for _ in range(threads)]
+        time.sleep(seconds)
+        stop.set()
+        return sum(one.result() for one in running) / (time.perf_counter() - started)
+
+
+def spin_rate(seconds: float = 0.5) -> float:
+    """Give how busy this machine is with other things: 1.0 if one thread gets a whole core."""
+    started, used = time.perf_counter(), time.process_time()
+    while time.perf_counter() - started < seconds:
+        np.sqrt(np.arange(1000.0))
+    return (time.process_time() - used) / (time.perf_counter() - started)
+
+
+def cores() -> int:
+    """Give how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

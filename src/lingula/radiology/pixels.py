@@ -75,17 +75,17 @@ def _to_stored_grey(samples: Samples, elements: Elements, layout: PixelLayout) -
 
 
 def _look_up_palette(stored: Stored, elements: Elements) -> Stored:
-    luminance = np.zeros(1, np.float64)
-    first = 0
-    for weight, (descriptor_tag, data_tag) in zip(LUMINANCE, _PALETTES, strict=True):
+    colours, first = [], 0
+    for descriptor_tag, data_tag in _PALETTES:
         descriptor, data = values.shorts(elements, descriptor_tag), elements.value(data_tag)
         if len(descriptor) < 3 or data is None:  # noqa: PLR2004 - entries, first value mapped, bits per entry
             raise UnreadablePixels("the DICOM file has a palette picture but no palette: export it again as grey")
         count, first = descriptor[0] or 1 << 16, descriptor[1]
         if len(data) < 2 * count:
-            entries = np.frombuffer(data.ljust(count, b"\0")[:count], np.uint8) * 257.0
+            colours.append(np.frombuffer(data[:count], np.uint8) * 257.0)
         else:
-            entries = np.frombuffer(data[: 2 * count], f"{elements.encoding.byte_order}u2").astype(np.float64)
-        luminance = luminance + weight * entries
-    index = np.clip(stored.astype(np.int32) - first, 0, len(luminance) - 1)
-    return np.rint(luminance).astype(np.uint16)[index]
+            colours.append(np.frombuffer(data[: 2 * count], f"{elements.encoding.byte_order}u2").astype(np.float64))
+    if len({len(entries) for entries in colours}) != 1:
+        raise UnreadablePixels("the palette has more entries for one colour than for another: export it again as grey")
+    luminance = np.rint(np.array(LUMINANCE) @ np.stack(colours)).astype(np.uint16)
+    return luminance[np.clip(stored.astype(np.int32) - first, 0, len(luminance) - 1)]

@@ -311,6 +311,16 @@ def test_a_palette_picture_without_a_palette_is_refused() -> None:
         read_radiograph(as_bytes(made_dataset(PIXELS, photometric="PALETTE COLOR")))
 
 
+def test_a_palette_of_unequal_colours_is_refused() -> None:
+    dataset = made_dataset(PIXELS, photometric="PALETTE COLOR")
+    for colour, count in (("Red", 256), ("Green", 256), ("Blue", 64)):
+        setattr(dataset, f"{colour}PaletteColorLookupTableDescriptor", [count, 0, 8])
+        setattr(dataset, f"{colour}PaletteColorLookupTableData", bytes(count))
+
+    with pytest.raises(UnreadablePixels, match="more entries"):
+        read_radiograph(as_bytes(dataset))
+
+
 def test_colour_of_unknown_meaning_is_refused() -> None:
     with pytest.raises(UnreadablePixels, match="HSV"):
         read_radiograph(as_bytes(made_dataset(RGB, photometric="HSV")))

@@ -88,4 +88,5 @@ def _look_up_palette(stored: Stored, elements: Elements) -> Stored:
     if len({len(entries) for entries in colours}) != 1:
         raise UnreadablePixels("the palette has more entries for one colour than for another: export it again as grey")
     luminance = np.rint(np.array(LUMINANCE) @ np.stack(colours)).astype(np.uint16)
-    return luminance[np.clip(stored.astype(np.int32) - first, 0, len(luminance) - 1)]
+    index = np.clip(stored.astype(np.int32) - first, 0, len(luminance) - 1)
+    return np.asarray(luminance[index], dtype=np.uint16)

@@ -1,4 +1,4 @@
-"""``make default-model``: train the shipped package again from LINGULA_DATA, print its evidence, and put it in place."""
+"""``make default-model``: train the shipped package again from LINGULA_DATA, print its evidence, put it in place."""
 
 import sys
 from pathlib import Path

@@ -4,6 +4,7 @@
 """
 
 import inspect
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from lingula.doors.cli.exits import EXITS, OTHERS, exit_code
 from lingula.doors.cli.main import app
 from lingula.doors.http.problems import problem_of
 from lingula.errors import LingulaError
+from lingula.modelpackage.manifest import Manifest
 from lingula.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -42,7 +44,12 @@ _COMPUTED = {
 
 def pages() -> dict[str, str]:
     """Give each page's text by its file's name."""
-    return {"settings.md": settings_page(), "cli.md": cli_page(), "errors.md": errors_page()}
+    return {
+        "settings.md": settings_page(),
+        "cli.md": cli_page(),
+        "errors.md": errors_page(),
+        "manifest.schema.json": json.dumps(Manifest.model_json_schema(), indent=2) + "\n",
+    }
 
 
 def settings_page() -> str:

@@ -1,7 +1,8 @@
 """The same graph in OpenVINO, where it is installed and asked for.
 
-On processors with wide integer or bfloat16 units it runs some nets up to twice as fast as ONNX Runtime; nothing
-depends on it, and 32-bit arithmetic is asked for, so that the numbers stay those the package was measured with.
+32-bit arithmetic is asked for, so that the numbers stay those the package was measured with. Measured with the shipped
+package on an AMD Zen 5 core over 120 full-size radiographs: as fast as ONNX Runtime and equal within 3e-6. Its bfloat16
+would be 1.6 times as fast, but only 93 % of the bands agree, so it is not offered; nothing depends on this module.
 
 References
 ----------

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,14 +38,20 @@ def send(
 ) -> int:
     """Send radiographs to a Lingula; ends with 0 if all are kept there, 2 if any was refused."""
     files = find_files(paths)
-    sender = _open_sender(to, key)
     counted: Counter[str] = Counter()
-    with ThreadPoolExecutor(connections) as pool, Tally("sent", len(files)) as tally:
-        for given, sent in zip(files, pool.map(lambda one: sender.send(one.path.read_bytes()), files), strict=True):
-            counted[sent.outcome] += 1
-            _show(given, sent, as_json=as_json)
-            tally.step()
-    sender.close()
+    with (
+        closing(_open_sender(to, key)) as sender,
+        ThreadPoolExecutor(connections) as pool,
+        Tally("sent", len(files)) as tally,
+    ):
+        outcomes = pool.map(lambda one: sender.send(one.path.read_bytes()), files)
+        try:
+            for given, sent in zip(files, outcomes, strict=True):
+                counted[sent.outcome] += 1
+                _show(given, sent, as_json=as_json)
+                tally.step()
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an error nothing more is begun
     say(", ".join(f"{count} {outcome}" for outcome, count in sorted(counted.items())) or "nothing to send")
     return UNREADABLE if counted["refused"] else OK
 
@@ -65,8 +72,7 @@ def simulate(
 
     chosen = random.Random()  # noqa: S311 - no secret
     normal, other = _sort_by_class(source)
-    sender = _open_sender(to, key)
-    with Tally("sent", count) as tally:
+    with closing(_open_sender(to, key)) as sender, Tally("sent", count) as tally:
         for number in itertools.islice(itertools.count(), count):
             if number:
                 time.sleep(chosen.uniform(0.5, 1.5) * every)
@@ -74,7 +80,6 @@ def simulate(
             given = chosen.choice(wanted or normal or other)
             _show(given, sender.send(renew(given.path.read_bytes())), as_json=False)
             tally.step()
-    sender.close()
     return OK
 
 

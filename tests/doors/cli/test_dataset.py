@@ -1,0 +1,58 @@
+"""Labelled radiographs are described, imported and split from the command line."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from made.commands import Lingula
+from made.labels import write_class_folders
+
+NORMAL = [f"IM-{number:04}-0001.jpeg" for number in range(12)]
+PNEUMONIA = [f"person{number}_virus_1.jpeg" for number in range(12)]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = write_class_folders(tmp_path / "set", normal=NORMAL, pneumonia=PNEUMONIA)
+    (folder / "NORMAL" / "torn.jpeg").write_bytes(b"\xff\xd8\xff")
+    return folder
+
+
+def test_a_data_set_is_described_with_what_was_left_out(lingula: Lingula, dataset: Path) -> None:
+    row = lingula("dataset", "describe", dataset, "--json").rows[0]
+    assert row["kept"] == 24
+    assert row["by_label"] == {"normal": 12, "pneumonia": 12}
+    assert "torn.jpeg" in json.dumps(row["left_out"])
+    assert "24 radiographs" in lingula("dataset", "describe", dataset).out
+
+
+def test_what_can_be_trusted_is_written_as_one_csv_that_reads_the_same(
+    lingula: Lingula, dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "lists" / "set.csv"
+    assert lingula("dataset", "import", dataset, "--out", out).code == 0
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24
+    assert all((out.parent / row["image_path"]).is_file() for row in rows)
+    again = lingula("dataset", "describe", out, "--json").rows[0]
+    assert (again["by_label"], again["left_out"]) == ({"normal": 12, "pneumonia": 12}, [])
+
+
+def test_a_split_is_a_file_with_a_digest_and_the_same_seed_gives_it_again(
+    lingula: Lingula, dataset: Path, tmp_path: Path
+) -> None:
+    words = ("--tuning", "0.25", "--folds", "0", "--seed", "3")
+    first = lingula("dataset", "split", dataset, "--out", tmp_path / "a.json", *words).rows[0]
+    second = lingula("dataset", "split", dataset, "--out", tmp_path / "b.json", *words).rows[0]
+    assert first["digest"] == second["digest"]
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert isinstance(first["training"], int)
+    assert isinstance(first["tuning"], int)
+    assert first["training"] + first["tuning"] == 24
+
+
+def test_a_folder_without_classes_ends_with_65(lingula: Lingula, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert lingula("dataset", "describe", tmp_path / "empty").code == 65

@@ -41,7 +41,7 @@ def serve_demo(flags: Mapping[str, FlagValue]) -> None:
         files = _radiographs(settings)
         with contextlib.closing(bind(settings.http_host, settings.http_port, or_next=True)) as listening:
             system = build_system(settings)
-            password, key = secrets.token_urlsafe(9), new_secret()
+            password, key = _password(), new_secret()
             _people(system.accounts, password, key)
             trickle = _Trickle(address_of(listening), key, files)
             try:
@@ -66,6 +66,11 @@ def _radiographs(settings: Settings) -> list[Path]:
     if settings.demo_source:
         return [given.path for given in find_files([settings.demo_source])]
     return [sample.path for sample in shipped_samples()]
+
+
+def _password() -> str:
+    """Give a password of 48 random bits that is easily typed."""
+    return "-".join(secrets.token_hex(2) for _ in range(3))
 
 
 def _people(accounts: Accounts, password: str, key: str) -> None:

@@ -22,6 +22,8 @@ Caps = Mapping[Priority, timedelta]
 
 DEFAULT_CAPS: Caps = {Priority.URGENT: timedelta(hours=1), Priority.ROUTINE: timedelta(hours=4)}
 
+_LEAST_CERTAIN, _MOST_CERTAIN = 0.01, 0.99  # what two digits can say without saying never or always
+
 _BY_BAND = {Band.LIKELY: Priority.ASAP, Band.UNSURE: Priority.URGENT, Band.UNLIKELY: Priority.ROUTINE}
 _NEXT_HIGHER = {Priority.ROUTINE: Priority.URGENT, Priority.URGENT: Priority.ASAP}
 
@@ -71,8 +73,19 @@ def _reason(row: WorklistRow) -> str:
             return f"Could not be assessed ({reason})"
         case Status.NOT_ELIGIBLE:
             return f"Not eligible for assessment ({reason})"
-    probability = "" if row.probability is None else f" (probability {row.probability:.2f})"
+    probability = "" if row.probability is None else f" (probability {probability_words(row.probability)})"
     return f"Pneumonia {row.band or 'not rated'}{probability}"
+
+
+def probability_words(probability: float) -> str:
+    """Write a probability with two digits, and never as certainty.
+
+    >>> probability_words(0.934), probability_words(0.9999), probability_words(0.0001)
+    ('0.93', 'above 0.99', 'below 0.01')
+    """
+    if probability > _MOST_CERTAIN:
+        return f"above {_MOST_CERTAIN:.2f}"
+    return f"{probability:.2f}" if probability >= _LEAST_CERTAIN else f"below {_LEAST_CERTAIN:.2f}"
 
 
 def words(duration: timedelta) -> str:

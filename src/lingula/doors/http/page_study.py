@@ -87,7 +87,7 @@ def film_view(stored: StoredInstance, manifest: Manifest, reader: User) -> FilmV
         else None,
         limits=views.limit_lines(manifest, assessment) if assessment and is_assessed else [],
         model=views.model_words(assessment) if assessment and assessment.package_name else None,
-        intended_use=manifest.intended_use.statement if is_assessed else None,
+        intended_use=_sentence(manifest.intended_use.statement) if is_assessed else None,
         replay_url=f"/instances/{stored.new.id}/replay" if may_replay else None,
         facts=views.facts_of(stored),
     )

@@ -152,6 +152,7 @@ def _row(door: Door, caller: Caller, row: WorklistRow) -> views.RowView:
         door.system.worklist.why(row),
         door.system.package.manifest,
         door.system.clock(),
+        caller.who,
     )
     if caller.may_read:
         return view

@@ -5,12 +5,13 @@ A patient's name and id come in as plain text from `pages`, the only module here
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lingula.doors.http.shapes import PREFIX
 from lingula.modelpackage.manifest import Manifest, OperatingPoint
 from lingula.radiology.study import Instance
 from lingula.records.records import Assessment, Claim, Review, StoredInstance, TimelineEntry, WorklistRow
+from lingula.triage.priority import probability_words, words
 
 SHORT_ID = 8  # characters of an id that people read out to each other
 _MONTHS_UNTIL_YEARS = 2  # a child younger than this is spoken of in months
@@ -58,6 +59,7 @@ class RowView:
     received_text: str
     reader: str
     is_taken: bool
+    is_mine: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,20 +71,8 @@ class Fact:
 
 
 def waiting_words(received_at: datetime, now: datetime) -> str:
-    """Say a wait shortly.
-
-    >>> from datetime import UTC
-    >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    >>> waiting_words(noon - timedelta(minutes=135), noon), waiting_words(noon, noon)
-    ('2 h 15 min', 'just now')
-    """
-    minutes = max(0, int((now - received_at).total_seconds() // 60))
-    if minutes < 1:
-        return "just now"
-    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {rest} min" if hours else f"{rest} min"
+    """Say a wait shortly."""
+    return words(max(timedelta(), now - received_at))
 
 
 def age_words(age_years: float | None) -> str | None:
@@ -118,17 +108,6 @@ def scale_of(probability: float | None, rule_out: float | None, rule_in: float |
     )
 
 
-def probability_words(probability: float) -> str:
-    """Write a probability with two digits, and never as certainty.
-
-    >>> probability_words(0.934), probability_words(0.9999), probability_words(0.0001)
-    ('0.93', '> 0.99', '< 0.01')
-    """
-    if probability > 0.99:  # noqa: PLR2004  what two digits can say
-        return "> 0.99"
-    return "< 0.01" if probability < 0.01 else f"{probability:.2f}"  # noqa: PLR2004  the same
-
-
 def limit_lines(manifest: Manifest, assessment: Assessment) -> list[str]:
     """Say what the two limits were chosen for and what was measured at them; nothing if another package assessed."""
     points = manifest.operating_points
@@ -154,8 +133,9 @@ def model_words(assessment: Assessment) -> str:
     )
 
 
-def row_of(row: WorklistRow, patient: PatientView, why: str, limits: Manifest, now: datetime) -> RowView:
-    """Lay out one study of the worklist."""
+def row_of(row: WorklistRow, patient: PatientView, why: str, limits: Manifest, now: datetime, me: str) -> RowView:
+    """Lay out one study of the worklist for the person named `me`."""
+    claim = lasting(row.claim, now)
     points = limits.operating_points
     return RowView(
         study=row.study,
@@ -173,8 +153,9 @@ def row_of(row: WorklistRow, patient: PatientView, why: str, limits: Manifest, n
         waiting=waiting_words(row.received_at, now),
         received_iso=row.received_at.isoformat(),
         received_text=moment_words(row.received_at),
-        reader=_reader_words(row, now),
-        is_taken=lasting(row.claim, now) is not None,
+        reader=_reader_words(row, claim, me),
+        is_taken=claim is not None and claim.reviewer != me,
+        is_mine=claim is not None and claim.reviewer == me,
     )
 
 
@@ -183,10 +164,9 @@ def lasting(claim: Claim | None, now: datetime) -> Claim | None:
     return claim if claim and claim.until > now else None
 
 
-def _reader_words(row: WorklistRow, now: datetime) -> str:
-    claim = lasting(row.claim, now)
+def _reader_words(row: WorklistRow, claim: Claim | None, me: str) -> str:
     if claim:
-        return f"{claim.reviewer} is reading"
+        return "you are reading" if claim.reviewer == me else f"{claim.reviewer} is reading"
     return f"read: {row.verdict}" if row.verdict else ""
 
 
@@ -239,11 +219,11 @@ def timeline_view(entry: TimelineEntry) -> Mapping[str, str]:
         "study_claimed": f"by {detail.get('reviewer')}",
         "study_reviewed": f"{detail.get('verdict')}, by {detail.get('reviewer')}",
     }.get(entry.action, "")
-    words = entry.action.replace("_", " ").replace("instance", "radiograph").capitalize()
+    sentence = entry.action.replace("_", " ").replace("instance", "radiograph").capitalize()
     local = entry.at.astimezone()
     return {
         "iso": entry.at.isoformat(),
         "at": local.strftime("%H:%M:%S"),
         "date": moment_words(entry.at),
-        "words": f"{words}: {extra}" if extra else words,
+        "words": f"{sentence}: {extra}" if extra else sentence,
     }

@@ -47,4 +47,6 @@ const refreshOnce = async () => {
 };
 lingula.follow(refreshOnce, 800);
 setInterval(refreshOnce, 60_000);  // waiting times move on too
+// Who comes from a study has let it go while this page was on its way.
+if (document.querySelector("tr.is-mine")) setTimeout(refreshOnce, 1200);
 document.addEventListener("visibilitychange", refreshOnce);

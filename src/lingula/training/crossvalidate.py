@@ -98,10 +98,10 @@ def train_networks(
 def cross_validate(
     material: TrainingMaterial, split: Split, recipe: Recipe, *, folder: Path, progress: Progress
 ) -> OutOfFold:
-    """Train once for each fold and judge the held-out one; a finished fold is read back, not trained again."""
+    """Train once for each fold to be judged and judge it; a finished fold is read back, not trained again."""
     count = len(material.dataset.labels)
     columns = {name: np.full(count, np.nan) for name in ("logits", "blanked", "is_refused", *STRESSES)}
-    for number in range(split.fold_count):
+    for number in range(recipe.split.judged or split.fold_count):
         _, held = split.fold(number)
         done = folder / f"fold{number}" / "out_of_fold.npz"
         if not done.exists():

@@ -34,7 +34,7 @@ class Findings(BaseModel):
 
     radiographs: int
     patients: int
-    folds: int
+    folds: str
     auroc: Estimate
     by_finding: dict[str, Estimate]
     stressed: dict[str, Estimate]
@@ -109,7 +109,7 @@ def weigh(
     findings = Findings(
         radiographs=len(known),
         patients=len(set(patients.tolist())),
-        folds=split.fold_count,
+        folds=f"{recipe.split.judged or split.fold_count} of {split.fold_count}",
         auroc=ranking(judged.logits),
         by_finding=_by_finding(dataset, known, judged, recipe.seed),
         stressed={name: ranking(logits) for name, logits in judged.stressed.items()},

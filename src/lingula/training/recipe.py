@@ -32,6 +32,7 @@ class SplitRecipe(_Part):
     tuning: Fraction = 0.15
     test: Fraction = 0.0
     folds: int = Field(default=5, ge=2)
+    judged: int | None = Field(default=None, ge=1, description="of the folds are held out in turn; all if not given")
 
 
 class Schedule(_Part):

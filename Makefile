@@ -66,7 +66,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "installing what serving needs (about 350 MB, a minute or two the first time)"
+	@echo "installing what serving needs (about 300 MB, a minute or two the first time)"
 	@$(PIP) -e . | $(SAY)
 	@touch $@
 

@@ -56,7 +56,7 @@ def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Man
         ),
         references=findings.references,
         evidence=Evidence(
-            method=f"cross-validation by patient, {findings.folds} folds; calibration on a tuning set of other patients",
+            method=f"cross-validation by patient, {findings.folds} folds; calibrated on a tuning set of others",
             auroc=findings.auroc,
             lungs_blanked_auroc=findings.lungs_blanked,
             worst_stress_auroc=findings.stressed[findings.worst_stress],

@@ -71,8 +71,15 @@ class Fact:
 
 
 def waiting_words(received_at: datetime, now: datetime) -> str:
-    """Say a wait shortly."""
-    return words(max(timedelta(), now - received_at))
+    """Say a wait shortly.
+
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    >>> waiting_words(noon - timedelta(minutes=135), noon), waiting_words(noon, noon)
+    ('2 h 15 min', 'just now')
+    """
+    waited = now - received_at
+    return words(waited) if waited >= timedelta(minutes=1) else "just now"
 
 
 def age_words(age_years: float | None) -> str | None:

@@ -102,6 +102,15 @@ def test_attempts_are_counted_and_given_in_the_order_asked(records: Records) -> 
     assert records.instance(I2).attempts == 2
 
 
+def test_where_only_the_untried_are_asked_for_no_other_attempt_is_counted(records: Records) -> None:
+    for name in ("i1", "i2"):
+        records.add_instance(made_arrival(name, f"s{name}"))
+    records.begin_attempts([I2])
+    assert [stored.new.id for stored in records.begin_attempts([I2, I1], only_untried=True)] == ["i1"]
+    assert records.begin_attempts([I2, I1], only_untried=True) == []
+    assert [records.instance(instance).attempts for instance in (I1, I2)] == [1, 1]
+
+
 def test_an_attempt_asked_for_twice_at_once_counts_once(records: Records) -> None:
     records.add_instance(made_arrival())
     assert [stored.attempts for stored in records.begin_attempts([I1, I1])] == [1]

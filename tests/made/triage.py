@@ -217,6 +217,7 @@ def made_triage(model: Model, *, is_live: bool = False) -> MadeTriage:
         model=model,
         notify=events.append,
         clock=clock,
+        suspect_delay_seconds=0.0,
         timer=clock.seconds,
     )
     return MadeTriage(

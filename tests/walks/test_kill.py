@@ -138,8 +138,7 @@ def test_killed_twenty_times_nothing_is_lost_and_nothing_doubled(tmp_path: Path,
     home.mkdir()
     key, address = add_site(home), f"http://127.0.0.1:{port}"
     settings = settings_for(home, made_package(tmp_path / "package"))
-    # The kills here are no radiograph's fault; by chance one may be under way in several of them.
-    settings |= {"LINGULA_HTTP_PORT": str(port), "LINGULA_ATTEMPTS": "20"}
+    settings["LINGULA_HTTP_PORT"] = str(port)
     hospital = Hospital(address, key, real_files)
 
     for life in range(KILLS):

@@ -215,8 +215,13 @@ class Records(Protocol):
         Raises `Conflict` if the id is recorded with another sha256.
         """
 
-    def begin_attempts(self, instances: Sequence[InstanceId]) -> Sequence[StoredInstance]:
-        """Count one attempt on each instance still `received` and give them; others and unknown ones are left out."""
+    def begin_attempts(
+        self, instances: Sequence[InstanceId], *, only_untried: bool = False
+    ) -> Sequence[StoredInstance]:
+        """Count one attempt on each instance still `received` and give them; others and unknown ones are left out.
+
+        With `only_untried`, those tried before are left out too, and no attempt of theirs is counted.
+        """
 
     def forgive_attempts(self, instances: Sequence[InstanceId]) -> None:
         """Take back one attempt of each instance still `received`, never below 0: it was not the radiograph's fault."""

@@ -34,6 +34,7 @@ _BEGIN = (
     .values(attempts=instances.c.attempts + 1)
     .returning(*INSTANCE_COLUMNS)
 )
+_BEGIN_UNTRIED = _BEGIN.where(instances.c.attempts == 0)
 _ONE = WITH_STATEMENT.where(instances.c.id == bindparam("of_id"))
 
 
@@ -94,9 +95,11 @@ def _add_to_study(connection: Connection, new: NewInstance) -> None:
     weigh_again(connection, [new.study])
 
 
-def begin_attempts(connection: Connection, ids: Sequence[InstanceId]) -> Sequence[StoredInstance]:
-    """Count an attempt on each instance still received."""
-    begun = connection.execute(_BEGIN, {"ids": list(ids)})
+def begin_attempts(
+    connection: Connection, ids: Sequence[InstanceId], *, only_untried: bool
+) -> Sequence[StoredInstance]:
+    """Count an attempt on each instance still received, or on those of them that were never tried."""
+    begun = connection.execute(_BEGIN_UNTRIED if only_untried else _BEGIN, {"ids": list(ids)})
     by_id = {stored.new.id: stored for stored in map(stored_instance, begun.mappings())}
     return [by_id[instance] for instance in dict.fromkeys(ids) if instance in by_id]
 

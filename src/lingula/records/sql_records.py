@@ -48,9 +48,13 @@ class SqlRecords:
         """Record an arrival."""
         return self._transactions.write(lambda connection: sql_instances.add_instance(connection, new))
 
-    def begin_attempts(self, instances: Sequence[InstanceId]) -> Sequence[StoredInstance]:
+    def begin_attempts(
+        self, instances: Sequence[InstanceId], *, only_untried: bool = False
+    ) -> Sequence[StoredInstance]:
         """Count one attempt on each instance still received."""
-        return self._transactions.write(lambda connection: sql_instances.begin_attempts(connection, instances))
+        return self._transactions.write(
+            lambda connection: sql_instances.begin_attempts(connection, instances, only_untried=only_untried)
+        )
 
     def forgive_attempts(self, instances: Sequence[InstanceId]) -> None:
         """Take back one attempt of each instance still received."""

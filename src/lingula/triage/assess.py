@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from lingula import __version__
-from lingula.errors import BackendUnavailable, NotAccepted, NotEligible
+from lingula.errors import BackendUnavailable, NotAccepted, NotEligible, NotFound
 from lingula.modelpackage.preprocessing import ModelInput, prepare
 from lingula.queues.queue import Note, WorkQueue
 from lingula.radiology.identifiers import InstanceId
@@ -27,6 +27,8 @@ from lingula.triage.infer import Inference, Model
 
 Timer = Callable[[], float]
 """Seconds of a clock that never goes back."""
+
+_SUSPICIOUS_ATTEMPTS = 2  # once may have been any neighbour's fault, twice is suspicious
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +83,8 @@ class Assessor:
     ----------
     most_attempts
         After so many begun attempts an instance is parked as failed.
+    suspect_delay_seconds
+        How long this program must have run before it tries what was under way twice when another one ended.
     timer
         Seconds of a clock that never goes back; injected for tests.
     """
@@ -92,14 +96,17 @@ class Assessor:
     notify: Notify
     clock: Clock
     most_attempts: int = 3
+    suspect_delay_seconds: float = 5.0
     timer: Timer = time.perf_counter
     _alone: Lock = field(default_factory=Lock, repr=False)
+    _has_waited: set[InstanceId] = field(default_factory=set, repr=False)
 
     def assess(self, notes: Sequence[Note]) -> None:
         """Assess a few instances together and take their notes away.
 
-        Instances tried before are suspected of having stopped the program: each of them is tried alone, one at a time
-        in this process, so that its neighbours are never counted down with it.
+        Instances tried before are suspected of having stopped the program: each is tried alone, one at a time in this
+        process, so that no neighbour is counted down with it. One that was under way twice must first wait a while:
+        whatever stops the program, the others get through, and a program that others stop does not blame it.
 
         Raises
         ------
@@ -108,15 +115,15 @@ class Assessor:
         Exception
             Whatever a radiograph nobody foresaw sets off; nothing of its batch is recorded then.
         """
-        begun = {stored.new.id: stored for stored in self.records.begin_attempts(_instances(notes))}
-        suspects = [stored.new.id for stored in begun.values() if stored.attempts > 1]
-        if suspects:
-            self.records.forgive_attempts(suspects)
-        self._assess_together([stored for stored in begun.values() if stored.attempts == 1])
-        for instance in suspects:
-            self._assess_alone(instance)
+        wanted = list(dict.fromkeys(note.instance for note in notes))
+        untried = self.records.begin_attempts(wanted, only_untried=True)
+        self._assess_together(untried)
+        finished = {stored.new.id for stored in untried}
         for note in notes:
-            self.queue.done(note)
+            if note.instance in finished or self._assess_alone(note.instance):
+                self.queue.done(note)
+            else:
+                self.queue.give_back(note, self.suspect_delay_seconds)
 
     def park(self, instance: InstanceId, reason: str) -> bool:
         """Note that an attempt failed; True if it was the last one, which is then recorded as failed.
@@ -137,6 +144,7 @@ class Assessor:
             )
             self._save([(stored, finding)])
             return True
+        self._has_waited.add(instance)  # its next attempt comes after the worker's own delay
         self.notify(
             AssessmentFailed(
                 at=self.clock(),
@@ -150,8 +158,12 @@ class Assessor:
         )
         return False
 
-    def _assess_alone(self, instance: InstanceId) -> None:
+    def _assess_alone(self, instance: InstanceId) -> bool:
+        """Assess an instance that was tried before; False if it must wait first."""
         with self._alone:
+            if self._must_wait(instance):
+                self._has_waited.add(instance)
+                return False
             for stored in self.records.begin_attempts([instance]):
                 if stored.attempts <= self.most_attempts:
                     self._assess_together([stored])
@@ -161,6 +173,17 @@ class Assessor:
                     "look at the original before trying again"
                 )
                 self._save([(stored, fail(reason, is_stat=stored.new.description.is_stat, seconds=0.0))])
+            self._has_waited.discard(instance)
+            return True
+
+    def _must_wait(self, instance: InstanceId) -> bool:
+        if instance in self._has_waited:
+            return False
+        try:
+            stored = self.records.instance(instance)
+        except NotFound:  # a note without a record: there is nothing to wait for
+            return False
+        return stored.status is Status.RECEIVED and stored.attempts >= _SUSPICIOUS_ATTEMPTS
 
     def _assess_together(self, batch: Sequence[StoredInstance]) -> None:
         try:
@@ -231,10 +254,6 @@ class Assessor:
             self.records.forgive_attempts(instances)
         except BackendUnavailable as error:
             _log.warning("attempts stay counted, the record is down", extra={"reason": str(error)})
-
-
-def _instances(notes: Sequence[Note]) -> list[InstanceId]:
-    return list(dict.fromkeys(note.instance for note in notes))
 
 
 def _event(stored: StoredInstance, assessment: Assessment, package: str) -> Event:

@@ -1,6 +1,7 @@
 """Assessing: what each outcome is, nobody suffers for a neighbour, an error never looks like a negative."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -291,6 +292,21 @@ def test_one_that_kills_the_program_is_found_out_and_its_neighbours_are_assessed
     reason = triage.statement(sent[0]).reason
     assert reason is not None
     assert reason.startswith("3 attempts ended without a result")
+
+
+def test_what_was_under_way_twice_when_the_program_ended_waits_while_the_others_get_through(triage: MadeTriage) -> None:
+    first, second = triage.send(made_jpeg(seed=1)), triage.send(made_jpeg(seed=2))
+    for _ in range(2):
+        triage.records.begin_attempts([first])  # as a program that is killed leaves it
+    worker = replace(triage.worker, assessor=replace(triage.assessor, suspect_delay_seconds=5.0))
+
+    worker.work_once()
+    assert (triage.of(first).status, triage.of(first).attempts) == (Status.RECEIVED, 2)
+    assert triage.of(second).status is Status.ASSESSED
+
+    triage.clock.move(seconds=6)
+    worker.work_once()
+    assert (triage.of(first).status, triage.of(first).attempts) == (Status.ASSESSED, 3)
 
 
 @pytest.mark.parametrize("place", ["store.get", "records.save_assessments", "queue.done"])

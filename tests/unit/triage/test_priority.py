@@ -84,6 +84,14 @@ def test_a_cap_for_asap_never_reaches_what_the_sender_marked() -> None:
             made_row(Status.ASSESSED, Priority.ASAP, band=Band.LIKELY, probability=0.934),
             "Pneumonia likely (probability 0.93); waiting 5 min.",
         ),
+        (
+            made_row(Status.ASSESSED, Priority.ASAP, band=Band.LIKELY, probability=0.9999),
+            "Pneumonia likely (probability above 0.99); waiting 5 min.",
+        ),
+        (
+            made_row(Status.ASSESSED, Priority.ROUTINE, band=Band.UNLIKELY, probability=0.0001),
+            "Pneumonia unlikely (probability below 0.01); waiting 5 min.",
+        ),
         (made_row(Status.ASSESSED, Priority.URGENT), "Pneumonia not rated; waiting 5 min."),
     ],
 )

@@ -48,10 +48,11 @@ docs: $(VENV)/.extras-train-dev ## build the documentation into build/site
 reference: $(VENV)/.extras-train-dev ## write the generated pages of docs/reference again
 	@$(BIN)/python -m tools.reference
 
-default-model: $(VENV)/.extras-train-dev ## train the shipped package again from LINGULA_DATA
-	@$(BIN)/python -m tools.default_model
+default-model: $(VENV)/.extras-train ## train the shipped package again from LINGULA_DATA
+	@$(BIN)/lingula train recipes/default.toml --out runs/default
+	@$(BIN)/lingula export runs/default --out src/lingula/shipped
 
-samples: $(VENV)/.extras-train-dev ## make the shipped synthetic samples again from LINGULA_DATA
+samples: $(VENV)/.extras-train ## make the shipped synthetic samples again from LINGULA_DATA
 	@$(BIN)/python -m lingula.training.synthesis
 
 lock: $(BIN)/python ## resolve all dependencies again and write constraints.txt

@@ -20,7 +20,7 @@ from lingula.radiology.identifiers import InstanceId
 from lingula.records.records import TimelineEntry
 from lingula.triage.events import AssessmentFailed, Event, InstanceAssessed, InstanceNotEligible, StudyReviewed
 
-GATHER_SECONDS = 0.025  # events of this long go into one transaction
+GATHER_SECONDS = 0.1  # events of this long go into one transaction; a page that follows them is that late
 RETRY_SECONDS = 1.0
 REMEMBERED = 4096  # instances finished lately, for senders who ask a moment after
 MOST_PENDING = 50_000  # events kept while the records do not answer

@@ -1,6 +1,7 @@
 """Runs the HTTP door until it is told to stop, and leaves nothing half-done behind."""
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -80,6 +81,8 @@ def serve_http(system: "System", listening: socket.socket, announce: Callable[[]
     )
     signal.signal(signal.SIGTERM, _end)
     try:
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays; looking through it again and again would make answers wait
         system.start()
         _AnnouncingServer(config, announce).run(sockets=[listening])
     except KeyboardInterrupt:

@@ -3,15 +3,19 @@
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import uvicorn
 from httpx import Client
-from made.hospital import KEYS, Hospital
-from made.triage import NORTH, SOUTH, made_jpeg
+from made.hospital import KEYS, Hospital, made_hospital, made_system
+from made.triage import NORTH, SOUTH, Outage, made_jpeg
+
+from lingula.radiology.identifiers import SiteName
+from lingula.records.records import Records, TimelineEntry
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def listen(url: str, at_most: int, site: str = NORTH, after: int | None = None) 
     headers = {"authorization": f"Bearer {dict(KEYS)[site]}"}  # type: ignore[index]  # a site's name is a text
     if after is not None:
         headers["last-event-id"] = str(after)
-    with Client(timeout=30).stream("GET", f"{url}/api/v1/events", headers=headers) as answer:
+    with Client(timeout=30) as client, client.stream("GET", f"{url}/api/v1/events", headers=headers) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         fields: dict[str, str] = {}
         for line in answer.iter_lines():
@@ -108,3 +112,31 @@ def test_too_many_listeners_are_asked_to_come_again(hospital: Hospital) -> None:
 
 def test_a_number_that_is_none_is_refused(hospital: Hospital) -> None:
     assert hospital.machine().get("/api/v1/events", headers={"last-event-id": "x"}).status_code == 422
+
+
+def test_when_the_record_is_down_the_stream_ends_and_the_page_asks_again(package: Path, tmp_path: Path) -> None:
+    system, clock = made_system(package, tmp_path)
+    outage = Outage()
+    records = OutableRecords(system.records, outage)
+    with made_hospital(replace(system, records=records), clock) as hospital, serving(hospital) as url:  # type: ignore[arg-type]  # only what events need
+        headers = {"authorization": f"Bearer {KEYS[NORTH]}", "last-event-id": "0"}
+        outage.of.add("timeline")
+        with Client(timeout=30) as client, client.stream("GET", f"{url}/api/v1/events", headers=headers) as answer:
+            told = list(answer.iter_lines())
+
+    assert told == ["retry: 3000", ""]
+
+
+@dataclass
+class OutableRecords:
+    """Records whose timeline a test can take down."""
+
+    records: Records
+    outage: Outage
+
+    def timeline(self, after: int, sites: Collection[SiteName] | None, at_most: int) -> Sequence[TimelineEntry]:
+        self.outage.check("timeline")
+        return self.records.timeline(after, sites, at_most)
+
+    def close(self) -> None:
+        self.records.close()

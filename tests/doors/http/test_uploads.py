@@ -1,13 +1,15 @@
 """Radiographs arrive over HTTP: kept before the answer, once, and refused with a clear reason."""
 
 import io
+import random
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from made.hospital import KEYS, Hospital, made_dicom
-from made.triage import NORTH, SOUTH, FaultyStore, Outage, made_jpeg
+from made.pictures import as_png, as_tiff
+from made.triage import NORTH, SOUTH, FaultyStore, Outage, made_chest, made_jpeg
 
 from lingula.doors.credentials import digest
 from lingula.doors.http.app import create_app
@@ -228,6 +230,21 @@ def test_more_uploads_than_memory_are_asked_to_come_again(hospital: Hospital) ->
     assert afterwards.status_code == 201
 
 
+def test_a_body_of_unknown_size_takes_of_the_memory_only_what_it_sends(hospital: Hospital) -> None:
+    door = hospital.app.state.door
+    data = made_jpeg()
+
+    def in_pieces() -> Iterator[bytes]:
+        yield from (data[at : at + 4096] for at in range(0, len(data), 4096))
+
+    with door.uploads.reserve(door.uploads.free - len(data)):
+        fits = hospital.machine().post(UPLOAD, content=in_pieces())
+    with door.uploads.reserve(door.uploads.free - len(data) + 1):
+        too_much = hospital.machine().post(UPLOAD, content=in_pieces())
+
+    assert (fits.status_code, too_much.status_code) == (201, 503)
+
+
 def test_a_withdrawn_key_is_refused_after_seconds(hospital: Hospital) -> None:
     machine = hospital.machine()
     assert machine.post(UPLOAD, content=made_jpeg()).status_code == 201
@@ -237,3 +254,21 @@ def test_a_withdrawn_key_is_refused_after_seconds(hospital: Hospital) -> None:
     hospital.clock.move(seconds=16)
 
     assert machine.post(UPLOAD, content=made_jpeg()).status_code == 401
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom and Pillow remark on damaged files
+def test_whatever_bytes_arrive_are_kept_or_refused_and_never_break_the_server(hospital: Hospital) -> None:
+    machine, luck = hospital.machine(), random.Random(11)
+    wholes = [made_jpeg(), made_dicom(), as_png(made_chest()), as_tiff(made_chest())]
+
+    statuses = []
+    for number in range(80):
+        data = bytearray(wholes[number % len(wholes)])
+        for _ in range(luck.randint(1, 20)):
+            data[luck.randrange(min(len(data), 2000))] = luck.randrange(256)
+        cut = luck.randrange(len(data)) if number % 3 == 0 else len(data)
+        statuses.append(machine.post(UPLOAD, content=bytes(data[:cut])).status_code)
+
+    assert set(statuses) <= {200, 201, 409, 422}
+    assert 422 in statuses
+    assert len(list(hospital.system.store.keys(""))) == statuses.count(201)

@@ -9,6 +9,7 @@ WHATWG HTML, Server-sent events.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated
@@ -23,7 +24,9 @@ from lingula.doors.http.problems import LoginNeeded
 from lingula.doors.http.security import Caller
 from lingula.doors.http.shapes import PREFIX
 from lingula.doors.http.shapes_study import TimelineShape
+from lingula.errors import BackendUnavailable
 from lingula.records.records import TimelineEntry
+from lingula.wiring import Signal
 
 AT_A_TIME = 200  # entries
 SIGN_OF_LIFE_SECONDS = 15.0  # proxies close what stays silent
@@ -31,6 +34,7 @@ GATHER_SECONDS = 0.4  # what happens within is sent together
 RETRY_MILLISECONDS = 3000
 
 router = APIRouter(prefix=PREFIX, tags=["events"])
+logger = logging.getLogger(__name__)
 
 
 class EventStream(StreamingResponse):
@@ -68,19 +72,27 @@ async def _newest(door: Door, caller: Caller) -> int:
 async def _stream(request: Request, door: Door, caller: Caller, after: int) -> AsyncIterator[str]:
     with door.listeners.reserve(1), door.system.hub.listen() as listening:
         yield f"retry: {RETRY_MILLISECONDS}\n\n"
-        while True:
-            read = partial(door.system.records.timeline, after, caller.sites, AT_A_TIME)
-            entries = await run_in_threadpool(read)
-            if entries:
-                after = entries[-1].number
-                yield "".join(_write(entry) for entry in entries)
-            if len(entries) == AT_A_TIME:
-                continue
-            if not await listening.changed(SIGN_OF_LIFE_SECONDS):
-                yield ": still here\n\n"
-                if not await run_in_threadpool(_may_stay, request, door):
-                    return
-            await asyncio.sleep(GATHER_SECONDS)
+        try:
+            async for told in _tell(request, door, caller, after, listening):
+                yield told
+        except BackendUnavailable as error:  # half an answer is out; the page asks again by itself
+            logger.warning("a page stops following events", extra={"action": "events_stopped", "reason": str(error)})
+
+
+async def _tell(request: Request, door: Door, caller: Caller, after: int, listening: Signal) -> AsyncIterator[str]:
+    while True:
+        read = partial(door.system.records.timeline, after, caller.sites, AT_A_TIME)
+        entries = await run_in_threadpool(read)
+        if entries:
+            after = entries[-1].number
+            yield "".join(_write(entry) for entry in entries)
+        if len(entries) == AT_A_TIME:
+            continue
+        if not await listening.changed(SIGN_OF_LIFE_SECONDS):
+            yield ": still here\n\n"
+            if not await run_in_threadpool(_may_stay, request, door):
+                return
+        await asyncio.sleep(GATHER_SECONDS)
 
 
 def _may_stay(request: Request, door: Door) -> bool:

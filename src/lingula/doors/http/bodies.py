@@ -16,6 +16,7 @@ from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect, Request
 
+from lingula.doors.http.budget import Share
 from lingula.doors.http.problems import Refused
 
 READ_WITHIN_SECONDS = 60.0  # a body that takes longer is a stuck or hostile sender
@@ -32,7 +33,7 @@ class SentFile:
 
 
 def announced_bytes(request: Request, limit_bytes: int) -> int:
-    """Give how many bytes a request says it will send, or the limit if it does not say.
+    """Give how many bytes a request says it will send; 0 if it does not say.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def announced_bytes(request: Request, limit_bytes: int) -> int:
     """
     said = request.headers.get("content-length")
     if said is None:
-        return limit_bytes
+        return 0
     if not (said.isascii() and said.isdigit()):
         raise Refused(HTTPStatus.BAD_REQUEST, "Bad request", "Content-Length is no number")
     if len(said) > len(str(limit_bytes)) or int(said) > limit_bytes:
@@ -59,13 +60,14 @@ def too_large(limit_bytes: int) -> Refused:
     )
 
 
-async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """Gather a body.
+async def read_body(request: Request, limit_bytes: int, share: Share) -> bytes:
+    """Gather a body; `share` grows with it, if its size was not announced.
 
     Raises
     ------
     Refused
-        413 once more than the limit has arrived; 408 if it does not arrive in time; 400 if the sender goes away.
+        413 once more than the limit has arrived; 503 if memory does not suffice; 408 if it does not arrive in time; 400
+        if the sender goes away.
     """
     chunks: list[bytes] = []
     size_bytes = 0
@@ -75,6 +77,7 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
                 size_bytes += len(chunk)
                 if size_bytes > limit_bytes:
                     raise too_large(limit_bytes)
+                share.grow_to(size_bytes)
                 chunks.append(chunk)
     except TimeoutError as error:
         detail = f"the body did not arrive within {READ_WITHIN_SECONDS:.0f} seconds; send it again"

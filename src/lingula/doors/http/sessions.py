@@ -25,6 +25,8 @@ from lingula.records.accounts import Access, Accounts, Session, User
 
 logger = logging.getLogger(__name__)
 
+LONGEST_NAME = 100  # characters; what the throttle remembers must stay small
+
 
 def cookie_name(*, is_https: bool) -> str:
     """Give the session cookie's name; over TLS the prefix makes browsers bind it to this host."""
@@ -70,7 +72,7 @@ class Sessions:
             429 with the wait, if there were too many failures before.
         """
         now = self._clock()
-        name = unicodedata.normalize("NFKC", login.name).strip()
+        name = unicodedata.normalize("NFKC", login.name).strip()[:LONGEST_NAME]
         wait_seconds = self._throttle.wait_seconds(name, login.address, now)
         if wait_seconds > 0:
             raise Refused(

@@ -135,8 +135,8 @@ class Kept:
 async def receive(request: Request, door: Door, site: SiteName, priority: Priority | None) -> Kept:
     """Read the body and let `receive` keep it."""
     limit_bytes = door.system.settings.upload_limit_bytes + FORM_BYTES
-    with door.uploads.reserve(announced_bytes(request, limit_bytes)):
-        body = await read_body(request, limit_bytes)
+    with door.uploads.reserve(announced_bytes(request, limit_bytes)) as share:
+        body = await read_body(request, limit_bytes, share)
         file = sent_file(request.headers.get("content-type", ""), body)
         del body
         work = partial(

@@ -13,7 +13,7 @@ Zhang et al. 2018, mixup; Zhong et al. 2020, random erasing; Xiao et al. 2021, b
 import math
 
 import numpy as np
-import simplejpeg
+import simplejpeg  # type: ignore[import-untyped]  # the package carries no types
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor

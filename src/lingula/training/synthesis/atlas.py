@@ -30,6 +30,7 @@ _LUNG_WEIGHT = 3.0  # of a mask's edge against local standard deviations of pixe
 _STIFFNESS = 1.8  # pixels; less bends ribs, more leaves them double
 _THUMBNAIL_WEIGHT = 2.0  # of overall brightness against rib pattern in the likeness of two pictures
 _EDGE = 8  # pixels from a picture's own edge over which its share falls to 0
+_MOST_INSIDE, _MOST_OUTSIDE = 0.3, 0.07  # greatest residual near the lungs and far: markers and wires go
 _MOST = 0.5  # of the patients have lung here
 
 
@@ -125,12 +126,14 @@ def _summarised(warped: Tensor, fields: Tensor, frames: NDArray[np.float32]) -> 
     pixels = (pixels - middle) / spread * spread.mean() + middle.mean()
     weight = has_pixels + 1e-3
     mean = (pixels * weight).sum(0) / weight.sum(0)
-    around = _around(lungs.mean(0))
-    quiet = smooth(pixels.median(0).values[None, None], 4.0)[0, 0]
-    mean = around * mean + (1 - around) * quiet
-    return Atlas(
-        mean=mean, residuals=(pixels - mean) * has_pixels * around, lungs=lungs.mean(0), fields=fields, frames=frames
-    )
+    chests, around = lungs.mean(0), _around(lungs.mean(0))
+    usual = pixels.median(0).values
+    near_lungs = smooth(functional.max_pool2d(chests[None, None], 17, stride=1, padding=8), 4.0)[0, 0]
+    mean = near_lungs * mean + (1 - near_lungs) * usual
+    mean = around * mean + (1 - around) * smooth(usual[None, None], 4.0)[0, 0]
+    most = _MOST_OUTSIDE + (_MOST_INSIDE - _MOST_OUTSIDE) * near_lungs
+    residuals = torch.minimum(torch.maximum(pixels - mean, -most), most) * has_pixels * around
+    return Atlas(mean=mean, residuals=residuals, lungs=chests, fields=fields, frames=frames)
 
 
 def _well_within(has_pixels: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """The training pictures that have a lung mask, laid over each other by the boxes of their lungs.
 
 Every picture gets a `frame`: row scale, row shift, column scale, column shift, which lead from the common frame (224 x
-224, lungs where the median patient has them) to the picture. What lies outside the picture is marked as such.
+224, lungs where the median patient has them but a little smaller) to the picture. What lies outside the picture is
+marked as such.
 """
 
 import csv
@@ -19,6 +20,7 @@ from lingula.training.synthesis.registration import grid, sample_at
 
 SIDE = 224  # pixels; the data set's pictures were squashed to it
 FEWEST_LUNG_PIXELS = 2  # of a row or column that counts as lung
+_LUNGS_SHARE = 0.92  # of the median size; leaves room for the shoulders and belly that wider pictures show
 _BATCH = 16
 
 
@@ -74,7 +76,7 @@ def read_cohort(folder: Path) -> Cohort:
 
 
 def lay_over(lungs: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Give the frames that bring every lung box onto the median one.
+    """Give the frames that bring every lung box onto the median one, made a little smaller.
 
     Parameters
     ----------
@@ -83,6 +85,8 @@ def lay_over(lungs: NDArray[np.bool_]) -> NDArray[np.float32]:
     """
     boxes = np.array([_box(mask) for mask in lungs], dtype=np.float64)
     top, bottom, left, right = np.median(boxes, axis=0)
+    middle = (SIDE - 1) / 2
+    top, bottom, left, right = (middle + (end - middle) * _LUNGS_SHARE for end in (top, bottom, left, right))
     tall = (boxes[:, 1] - boxes[:, 0]) / (bottom - top)
     wide = (boxes[:, 3] - boxes[:, 2]) / (right - left)
     return np.stack([tall, boxes[:, 0] - tall * top, wide, boxes[:, 2] - wide * left], 1).astype(np.float32)
@@ -93,6 +97,13 @@ def places_in_picture(frames: NDArray[np.float32]) -> Tensor:
     scales = torch.from_numpy(frames[:, [0, 2]])[:, :, None, None]
     shifts = torch.from_numpy(frames[:, [1, 3]])[:, :, None, None]
     return grid(SIDE) * scales + shifts
+
+
+def lung_box_of(cohort: Cohort) -> tuple[float, float, float, float]:
+    """Give first and last row and column of the lungs in the common frame."""
+    tall, down, wide, aside = (float(end) for end in cohort.frames[0])
+    top, bottom, left, right = _box(cohort.lungs[0])
+    return (top - down) / tall, (bottom - down) / tall, (left - aside) / wide, (right - aside) / wide
 
 
 def laid_over(cohort: Cohort, members: NDArray[np.int64]) -> Tensor:

@@ -17,8 +17,8 @@ from lingula.training.synthesis.cohort import SIDE
 from lingula.training.synthesis.registration import smooth
 
 MOST_OF_ONE = 0.35  # of the residuals' weights, whose squares sum to one
-_SHRUNK = (0.55, 0.8)  # of the residuals' standard deviation; all of it looks like several patients at once
-_SHAPE_SPREAD = 1.0  # of the deformations' own standard deviation
+_SHRUNK = (0.65, 0.9)  # of the residuals' standard deviation; all of it looks like several patients at once
+_SHAPE_SPREAD = 0.8  # of the deformations' own standard deviation
 _BRIGHTEST_LUNG = 0.74  # of an opacity, 0-1: as bright as the heart
 _WELL_INSIDE = 0.8  # share of lung, smoothed, where an opacity may have its centre
 
@@ -100,7 +100,7 @@ def with_opacity(texture: Tensor, lungs: Tensor, random: np.random.Generator) ->
     distance = (rows / tall) ** 2 + (columns / wide) ** 2
     ragged = 0.55 * cloud(random, 9.0) + 0.35 * cloud(random, 4.0) + 0.2 * cloud(random, 1.6)
     patch = torch.sigmoid(2.2 * (1.2 - distance + 0.8 * ragged)) * soft
-    strength = random.uniform(0.3, 0.65) * patch * (1 + 0.12 * ragged)
+    strength = random.uniform(0.2, 0.6) * patch * (1 + 0.12 * ragged)
     return texture + strength.clamp(0, 0.9) * (_BRIGHTEST_LUNG - texture).clamp(min=0)
 
 

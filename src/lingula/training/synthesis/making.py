@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lingula.training.synthesis.atlas import NEIGHBOURS, build_atlas, likeness_between, look_alikes
 from lingula.training.synthesis.choosing import Candidate, Judge, choose
-from lingula.training.synthesis.cohort import SIDE, Cohort, places_in_picture
+from lingula.training.synthesis.cohort import SIDE, Cohort, lung_box_of, places_in_picture
 from lingula.training.synthesis.drawing import Chest, draw_chest
 from lingula.training.synthesis.files import Encoding, encode
 from lingula.training.synthesis.film import develop, draw_size, inside_frame, marked, squashed_to_common_size
@@ -87,13 +87,14 @@ def make_samples(cohort: Cohort, judge: Judge, order: Order, out: Path, tell: Ca
     for old in [*out.glob("synthetic-*.jpg"), *out.glob("synthetic-*.dcm")]:
         old.unlink()
     everyone = details_of_all(cohort)
-    most_alike = float(np.median(nearest_other_patient(everyone, cohort.patients)))
+    alike = nearest_other_patient(everyone, cohort.patients)
     parts = {shows: _part(cohort, np.flatnonzero(cohort.has_pneumonia == shows), order) for shows in (False, True)}
     rows: list[dict[str, str | float | int | list[float]]] = []
     for number, shows in enumerate(_interleaved(order), start=1):
         slot = sum(row["class"] == _named(shows) for row in rows)
         drawn = _candidates(cohort, parts[shows], everyone, judge, _Slot(order=order, shows=shows, slot=slot))
-        taken = choose(drawn, shows_pneumonia=shows, most_alike=most_alike)
+        usual = float(np.median(alike[cohort.has_pneumonia == shows]))
+        taken = choose(drawn, shows_pneumonia=shows, most_alike=usual)
         encoding = _ENCODINGS.get(number, Encoding.JPEG)
         name = f"synthetic-{number:02d}.{'jpg' if encoding == Encoding.JPEG else 'dcm'}"
         (out / name).write_bytes(encode(taken.film, encoding, number))
@@ -143,15 +144,10 @@ def _part(cohort: Cohort, members: NDArray[np.int64], order: Order) -> _Part:
 
 def _lung_box(cohort: Cohort, frame: NDArray[np.float32]) -> tuple[float, float, float, float]:
     """Give top, bottom, left and right of the lungs as shares of the film's height and width."""
-    first = cohort.frames[0]
-    rows, columns = np.flatnonzero(cohort.lungs[0].sum(1) > 0), np.flatnonzero(cohort.lungs[0].sum(0) > 0)
-    ends = []
-    for scale, shift, own_scale, own_shift, lines in (
-        (frame[0], frame[1], first[0], first[1], rows),
-        (frame[2], frame[3], first[2], first[3], columns),
-    ):
-        ends += [float(((line - own_shift) / own_scale * scale + shift + 0.5) / SIDE) for line in (lines[0], lines[-1])]
-    return ends[0], ends[1], ends[2], ends[3]
+    top, bottom, left, right = lung_box_of(cohort)
+    tall, down, wide, aside = (float(part) for part in frame)
+    ends = (top * tall + down, bottom * tall + down, left * wide + aside, right * wide + aside)
+    return (ends[0] + 0.5) / SIDE, (ends[1] + 0.5) / SIDE, (ends[2] + 0.5) / SIDE, (ends[3] + 0.5) / SIDE
 
 
 def _interleaved(order: Order) -> list[bool]:

@@ -94,18 +94,12 @@ def weigh(
         return clustered_bootstrap(weighted_auroc, labels, logits[known], patients, seed=recipe.seed)
 
     rows = split.rows(Part.TUNING)
-    calibration = fit_calibration(dataset.labels[rows], tuning.logits, prevalence=BALANCED)
+    tuned = dataset.labels[rows]
+    calibration = fit_calibration(tuned, tuning.logits, prevalence=BALANCED)
     probabilities = calibration.probability(tuning.logits)
-    points = choose_operating_points(
-        dataset.labels[rows],
-        probabilities,
-        dataset.patients[rows],
-        rule_out_sensitivity=recipe.operating_points.rule_out_sensitivity,
-        rule_in_specificity=recipe.operating_points.rule_in_specificity,
-    )
-    refused = judged.is_refused[known]
-    low, high = wilson_interval(int(refused.sum()), len(refused))
-    histogram = _histogram(probabilities, 0.0, 1.0)
+    intended = recipe.operating_points.model_dump()
+    points = choose_operating_points(tuned, probabilities, dataset.patients[rows], **intended)
+    histogram = _histogram(probabilities, 0.0, 1.0)  # novelty's follows once its limits are settled
     findings = Findings(
         radiographs=len(known),
         patients=len(set(patients.tolist())),
@@ -114,18 +108,24 @@ def weigh(
         by_finding=_by_finding(dataset, known, judged, recipe.seed),
         stressed={name: ranking(logits) for name, logits in judged.stressed.items()},
         lungs_blanked=ranking(judged.blanked),
-        false_refusal=Estimate(value=float(refused.mean()), low=low, high=high),
+        false_refusal=_share(judged.is_refused[known]),
         tuning_radiographs=len(rows),
         tuning_patients=len(set(dataset.patients[rows].tolist())),
         tuning_auroc=clustered_bootstrap(
-            weighted_auroc, dataset.labels[rows], probabilities, dataset.patients[rows], seed=recipe.seed
+            weighted_auroc, tuned, probabilities, dataset.patients[rows], seed=recipe.seed
         ),
-        expected_calibration_error=expected_calibration_error(dataset.labels[rows], probabilities, prevalence=BALANCED),
-        brier_score=brier_score(dataset.labels[rows], probabilities, prevalence=BALANCED),
+        expected_calibration_error=expected_calibration_error(tuned, probabilities, prevalence=BALANCED),
+        brier_score=brier_score(tuned, probabilities, prevalence=BALANCED),
         operating_points=points,
         references=References(probability=histogram, novelty=histogram),
     )
     return findings, calibration
+
+
+def _share(is_so: NDArray[np.bool_]) -> Estimate:
+    """Give the share of true values with Wilson's interval."""
+    low, high = wilson_interval(int(is_so.sum()), len(is_so))
+    return Estimate(value=float(is_so.mean()), low=low, high=high)
 
 
 def _by_finding(dataset: Dataset, known: NDArray[np.intp], judged: OutOfFold, seed: int) -> dict[str, Estimate]:

@@ -77,7 +77,7 @@ def describe_graph(preprocessing: Preprocessing, embedding: int) -> tuple[Tensor
             shape=(0, 1, MAP_SIDE, MAP_SIDE),
             low=0,
             high=1,
-            meaning=f"what each place alone would give as probability, {frame}; 0 outside the lungs' box",
+            meaning=f"evidence for the label by place, {frame}; 0 outside the lungs' box, 1 at the ceiling",
         ),
         TensorSpec(
             name="lung_mask", shape=(0, 1, MAP_SIDE, MAP_SIDE), low=0, high=1, meaning=f"probability of lung, {frame}"

@@ -165,6 +165,11 @@ class Classifier(nn.Module):
         """Give (N, widths[-1], side / 16, side / 16)."""
         return self.stages(self.stem(standardised(lungs)))  # type: ignore[no-any-return] # nn.Module returns Any
 
+    def evidence(self, features: Tensor) -> Tensor:
+        """Give the pneumonia logit cell by cell, (N, 1, side / 16, side / 16); its mean is the logit itself."""
+        weight = self.pneumonia.weight[0][None, :, None, None]
+        return (features * weight).sum(dim=1, keepdim=True) + self.pneumonia.bias
+
     def forward(self, lungs: Tensor) -> tuple[Tensor, Tensor]:
         """Give the pneumonia logit (N, 1) and the finding logits (N, findings)."""
         embedding = self.features(lungs).mean(dim=(2, 3))
@@ -175,12 +180,15 @@ class Classifier(nn.Module):
 class Settlement:
     """What is decided on the tuning set after training and then folded into the graph.
 
-    `probability = sigmoid(scale * logit + bias)`. Novelty is the greatest of three parts, each 1 at its limit:
-    the outlier logit, the Mahalanobis distance of the embedding from the training radiographs, and too little lung.
+    `probability = sigmoid(scale * logit + bias)`; the activation map is the same sum cell by cell before the sigmoid,
+    as a share of `ceiling`, so that it tells more from less where a probability would be 1 everywhere. Novelty is the
+    greatest of three parts, each 1 at its limit: the outlier logit, the Mahalanobis distance of the embedding from the
+    training radiographs, and too little lung.
     """
 
     scale: float
     bias: float
+    ceiling: float  # calibrated logit of one cell that counts as full activation
     outlier_limit: float  # logit
     distance_limit: float
     centre: Tensor  # (embedding,)
@@ -193,6 +201,7 @@ class Settlement:
         return cls(
             scale=1.0,
             bias=0.0,
+            ceiling=1.0,
             outlier_limit=0.0,
             distance_limit=1.0,
             centre=torch.zeros(embedding),
@@ -227,9 +236,8 @@ class Reader(nn.Module):
         features = self.classifier.features(crop(pixels, box, self.side))
         embedding = features.mean(dim=(2, 3))
         logit = self.classifier.pneumonia(embedding)
-        weight, bias = self.classifier.pneumonia.weight, self.classifier.pneumonia.bias
-        local = (features * weight[0][None, :, None, None]).sum(dim=1, keepdim=True) + bias  # logit, cell by cell
-        activation = _pasted(torch.sigmoid(self.settled.scale * local + self.settled.bias), box)
+        local = self.settled.scale * self.classifier.evidence(features) + self.settled.bias
+        activation = _pasted((local / self.settled.ceiling).clamp(0.0, 1.0), box)
         probability = torch.sigmoid(self.settled.scale * logit + self.settled.bias)
         novelty = self.settled.novelty(mask.mean(dim=(1, 2, 3))[:, None], outlier, embedding)
         return probability, activation, mask, embedding, novelty

@@ -21,6 +21,7 @@ from lingula.training.recipe import NoveltyRecipe
 from lingula.training.train import as_tensor, find_lungs
 
 _SHRINKAGE = 0.1  # share of the mean variance mixed into the covariance
+_CEILING_SHARE = 0.9  # of the tuning set's radiographs have no cell above full activation
 _OUTLIERS = 1000  # made to find the gap
 _OUTLIER_SHARE = 0.03  # of the outliers may lie below the gap's upper edge
 _LEAST_LUNG_SHARE = 0.5  # of the smallest lung area seen
@@ -38,9 +39,12 @@ class Observed:
         (N, E).
     lung
         (N,): the lungs' share of the frame, 0-1.
+    peaks
+        (N,): the greatest pneumonia logit of a single cell.
     """
 
     logits: NDArray[np.float64]
+    peaks: NDArray[np.float64]
     outlier: NDArray[np.float64]
     embeddings: Tensor
     lung: NDArray[np.float64]
@@ -56,17 +60,19 @@ def observe(finder: LungFinder, classifier: Classifier, side: int, pictures: Pic
     """Run both networks over pictures (N, 224, 224)."""
     masks, outlier = find_lungs(finder, pictures)
     boxes = lung_box(masks)
-    embeddings = torch.cat(
-        [
-            classifier.eval().features(crop(as_tensor(pictures[at : at + 64]), boxes[at : at + 64], side)).mean((2, 3))
-            for at in range(0, len(pictures), 64)
-        ]
-    )
-    logits: Tensor = classifier.pneumonia(embeddings)[:, 0]
+    embeddings, peaks = [], []
+    for at in range(0, len(pictures), 64):
+        lungs = crop(as_tensor(pictures[at : at + 64]), boxes[at : at + 64], side)
+        features = classifier.eval().features(lungs)
+        embeddings.append(features.mean(dim=(2, 3)))
+        peaks.append(classifier.evidence(features).amax(dim=(1, 2, 3)))
+    embedding = torch.cat(embeddings)
+    logits: Tensor = classifier.pneumonia(embedding)[:, 0]
     return Observed(
         logits=logits.double().numpy(),
+        peaks=torch.cat(peaks).double().numpy(),
         outlier=outlier.double().numpy(),
-        embeddings=embeddings,
+        embeddings=embedding,
         lung=masks.mean(dim=(1, 2, 3)).double().numpy(),
     )
 
@@ -105,6 +111,7 @@ def settle(
     return Settlement(
         scale=scale,
         bias=bias,
+        ceiling=max(1.0, scale * float(np.quantile(tuning.peaks, _CEILING_SHARE)) + bias),
         outlier_limit=known + max(gap, 0.0) / 2.0,
         distance_limit=recipe.distance_slack * float(np.quantile(distances, 1.0 - recipe.distance_share)),
         centre=centre,

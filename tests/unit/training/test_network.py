@@ -66,6 +66,13 @@ def test_every_output_has_the_contracts_shape_and_range() -> None:
     assert novelty.min() >= 0
 
 
+def test_the_mean_of_the_evidence_is_the_logit() -> None:
+    classifier = small_reader().classifier
+    lungs = torch.rand(2, 1, 64, 64)
+    local = classifier.evidence(classifier.features(lungs)).mean(dim=(1, 2, 3))
+    torch.testing.assert_close(local, classifier(lungs)[0][:, 0], atol=1e-5, rtol=1e-4)
+
+
 def test_exposure_and_contrast_do_not_change_the_probability() -> None:
     picture = torch.rand(1, 1, 224, 224)
     reader = small_reader()
@@ -76,6 +83,7 @@ def test_each_part_of_novelty_reaches_one_at_its_limit() -> None:
     settled = Settlement(
         scale=1,
         bias=0,
+        ceiling=1.0,
         outlier_limit=2.0,
         distance_limit=3.0,
         centre=torch.zeros(2),

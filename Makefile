@@ -36,13 +36,13 @@ check: $(VENV)/.extras-train-dev ## what CI runs beside the tests: format, lint,
 	@echo "lint"    && $(BIN)/ruff check .
 	@echo "types"   && $(BIN)/mypy --no-error-summary src tests benchmarks tools
 	@echo "imports" && $(BIN)/lint-imports --no-logo
-	@echo "docs"    && $(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	@echo "docs"    && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
 bench: $(VENV)/.extras-train-dev ## speed of the whole server beside the limits of this machine
 	@$(BIN)/python -m benchmarks.bench
 
 docs: $(VENV)/.extras-train-dev ## build the documentation into build/site
-	@$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 	@echo "open build/site/index.html"
 
 reference: $(VENV)/.extras-train-dev ## write the generated pages of docs/reference again

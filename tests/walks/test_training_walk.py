@@ -23,6 +23,7 @@ SMALL = (
     ('outliers = "adult_cxr/images"\n', ""),
     ("tuning = 0.15", "tuning = 0.4"),
     ("folds = 5", "folds = 2"),
+    ("judged = 3", "judged = 2"),
     ("epochs = 16", "epochs = 3"),
     ("batch = 72", "batch = 24"),
     ("epochs = 20", "epochs = 4"),

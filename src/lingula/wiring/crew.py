@@ -1,16 +1,13 @@
 """The threads of a running system: workers that assess, and one that looks after what was lost."""
 
-import logging
 import threading
 from collections.abc import Sequence
 
 from lingula.errors import BackendUnavailable
 from lingula.triage.upkeep import Upkeep
-from lingula.triage.worker import Worker
+from lingula.triage.worker import Worker, repeat
 
 _LONGEST_STOP_SECONDS = 30.0  # what is under way is finished first
-
-_log = logging.getLogger(__name__)
 
 
 class Crew:
@@ -31,8 +28,9 @@ class Crew:
             for number, worker in enumerate(workers)
         ]
         self._upkeep = upkeep
-        self._upkeep_every_seconds = upkeep_every_seconds
-        self._threads.append(threading.Thread(target=self._look, name="lingula-upkeep", daemon=True))
+        self._is_rebuilt = False
+        looking = (self._look, self._stop, upkeep_every_seconds)
+        self._threads.append(threading.Thread(target=repeat, args=looking, name="lingula-upkeep", daemon=True))
 
     def start(self) -> None:
         """Start all threads."""
@@ -53,14 +51,8 @@ class Crew:
             raise BackendUnavailable(f"{ended[0]} has ended; the log says why, start Lingula again")
 
     def _look(self) -> None:
-        """Mend what was left behind, then look again and again; an outage only delays the next look."""
-        is_rebuilt = False
-        while not self._stop.is_set():
-            try:
-                if not is_rebuilt:
-                    self._upkeep.rebuild_queue()
-                    is_rebuilt = True
-                self._upkeep.run_once()
-            except BackendUnavailable as error:
-                _log.warning("upkeep looks again later, a place does not answer", extra={"reason": str(error)})
-            self._stop.wait(self._upkeep_every_seconds)
+        """Mend what was left behind first, then look for what was lost."""
+        if not self._is_rebuilt:
+            self._upkeep.rebuild_queue()
+            self._is_rebuilt = True
+        self._upkeep.run_once()

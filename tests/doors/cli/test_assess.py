@@ -48,6 +48,16 @@ def test_a_damaged_radiograph_in_a_folder_is_reported(lingula: Lingula, package:
     assert [row["status"] for row in ended.rows] == ["assessed", "assessed", "failed"]
 
 
+def test_a_file_beyond_the_limit_is_not_read(
+    lingula: Lingula, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINGULA_UPLOAD_LIMIT_BYTES", "2048")
+    (tmp_path / "zeros.jpg").write_bytes(bytes(4096))
+    ended = lingula("assess", tmp_path / "zeros.jpg", "--package", package, "--json")
+    assert ended.code == 2
+    assert "4,096 bytes; at most 2,048" in str(ended.rows[0]["reason"])
+
+
 def test_a_lateral_view_is_not_eligible_which_is_no_error(lingula: Lingula, package: Path, tmp_path: Path) -> None:
     dataset = made_dataset(made_pixels())
     dataset.ViewPosition = "LL"

@@ -44,10 +44,10 @@ def assess(
     model = Model(
         Registry(settings.registry).open(settings.package), engine=Engine(settings.engine), threads=1, largest_batch=1
     )
-    pictures = _HeatMaps(heatmap_dir) if heatmap_dir else None
+    way = _Way(model, settings.upload_limit_bytes, _HeatMaps(heatmap_dir) if heatmap_dir else None)
     is_whole = True
     with Tally("assessed", len(files)) as tally:
-        for given, finding in _assess_in_order(files, model, settings.workers, pictures):
+        for given, finding in _assess_in_order(files, way, settings.workers):
             is_whole = is_whole and finding.status != "failed"
             row = _row(given.path, finding, model)
             show_line(json.dumps(row, ensure_ascii=False) if as_json else _line(row))
@@ -57,14 +57,12 @@ def assess(
     return OK if is_whole else UNREADABLE
 
 
-def _assess_in_order(
-    files: Iterable[Given], model: "Model", workers: int, pictures: "_HeatMaps | None"
-) -> Iterator[tuple[Given, "Finding"]]:
+def _assess_in_order(files: Iterable[Given], way: "_Way", workers: int) -> Iterator[tuple[Given, "Finding"]]:
     """Assess on all cores, a bounded number of files ahead, and give the findings in the files' order."""
     under_way: deque[tuple[Given, Future[Finding]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for given in files:
-            under_way.append((given, pool.submit(_assess_one, given, model, pictures)))
+            under_way.append((given, pool.submit(way.assess, given)))
             if len(under_way) > workers * _AHEAD:
                 first, future = under_way.popleft()
                 yield first, future.result()
@@ -72,18 +70,31 @@ def _assess_in_order(
             yield given, future.result()
 
 
-def _assess_one(given: Given, model: "Model", pictures: "_HeatMaps | None") -> "Finding":
-    from lingula.triage.assess import assess_bytes
-    from lingula.triage.finding import fail
+class _Way:
+    """What each file goes through."""
 
-    try:
-        data = given.path.read_bytes()
-    except OSError as error:
-        return fail(f"the file cannot be read: {error.strerror}; check its rights", is_stat=False, seconds=0.0)
-    finding = assess_bytes(data, model)
-    if pictures:
-        pictures.keep(given, data, finding)
-    return finding
+    def __init__(self, model: "Model", limit_bytes: int, heat_maps: "_HeatMaps | None") -> None:
+        self._model = model
+        self._limit_bytes = limit_bytes
+        self._heat_maps = heat_maps
+
+    def assess(self, given: Given) -> "Finding":
+        """Assess one file; what cannot be read is a failure with its reason."""
+        from lingula.triage.assess import assess_bytes
+        from lingula.triage.finding import fail
+
+        try:
+            size_bytes = given.path.stat().st_size
+            if size_bytes > self._limit_bytes:
+                reason = f"the file has {size_bytes:,} bytes; at most {self._limit_bytes:,} are read"
+                return fail(f"{reason}: raise LINGULA_UPLOAD_LIMIT_BYTES", is_stat=False, seconds=0.0)
+            data = given.path.read_bytes()
+        except OSError as error:
+            return fail(f"the file cannot be read: {error.strerror}; check its rights", is_stat=False, seconds=0.0)
+        finding = assess_bytes(data, self._model)
+        if self._heat_maps:
+            self._heat_maps.keep(given, data, finding)
+        return finding
 
 
 class _HeatMaps:

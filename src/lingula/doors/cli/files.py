@@ -31,7 +31,7 @@ def find_files(paths: Sequence[Path]) -> list[Given]:
     found: list[Given] = []
     left_out = 0
     for path in paths:
-        if not path.exists():
+        if not path.is_file() and not path.is_dir():
             raise NotFound(f"there is no file or folder {str(path)!r}; check the spelling")
         if path.is_file():
             found.append(Given(path=path, name=Path(path.name)))

@@ -1,7 +1,5 @@
 """``lingula serve``: everything on one machine with one command."""
 
-import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,7 +37,7 @@ def serve(
 
 
 def _serve(flags: "dict[str, FlagValue]") -> None:
-    from lingula.doors.cli.server import bind, serve_http
+    from lingula.doors.cli.server import address_of, bind, serve_http
     from lingula.log import set_up_log
     from lingula.settings import load_settings
 
@@ -51,15 +49,20 @@ def _serve(flags: "dict[str, FlagValue]") -> None:
 
         system = build_system(settings)
         _add_administrator(system)
-        serve_http(system, listening, lambda: _announce(listening, system.model.package.label, settings.home))
+        serve_http(system, listening, lambda: _announce(system, address_of(listening)))
     finally:
         listening.close()
 
 
-def _announce(listening: socket.socket, package: str, home: Path) -> None:
-    from lingula.doors.cli.server import address_of
-
-    say(f"Lingula {__version__} is ready at {address_of(listening)} (package {package}, home {home}). {NOTICE}")
+def _announce(system: "System", address: str) -> None:
+    say(
+        f"Lingula {__version__} is ready at {address} (package {system.package.label}, home {system.settings.home}). "
+        f"{NOTICE}"
+    )
+    if not system.accounts.users():
+        say(
+            "nobody can log in yet: `lingula users add NAME`, and `lingula sites add NAME` for each hospital that sends"
+        )
 
 
 def _add_administrator(system: "System") -> None:

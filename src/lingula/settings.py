@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -85,14 +84,6 @@ class Settings(BaseSettings):
         description="Address people and machines use from outside, such as https://lingula.hospital.example; with "
         "https the session cookie is sent over TLS only.",
     )
-    http_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(),
-        description="Further host names that requests may name, separated by commas; localhost, addresses and the host "
-        "of LINGULA_PUBLIC_URL always may.",
-    )
-    metrics_key: SecretStr | None = Field(
-        default=None, description="Bearer key that lets /metrics be read from other machines than this one."
-    )
     workers: int = Field(default_factory=_cores, ge=1, le=256, description="Threads that assess radiographs.")
     batch_size: int = Field(default=4, ge=1, le=64, description="Radiographs one worker assesses at once, at most.")
     engine: Literal["onnxruntime", "openvino"] = Field(
@@ -107,11 +98,10 @@ class Settings(BaseSettings):
         default=64 * 1024 * 1024, ge=1024, description="Bytes of the largest upload accepted."
     )
     uploads_in_flight_bytes: int = Field(
-        default=256 * 1024 * 1024,
+        default=128 * 1024 * 1024,
         ge=1024,
         description="Bytes of all uploads held in memory at one time; senders beyond it are told to try again.",
     )
-    upload_seconds: float = Field(default=60.0, gt=0, description="Seconds one upload may take, at most.")
     receive_threads: int = Field(default=8, ge=1, le=256, description="Threads that receive uploads.")
     wait_limit_seconds: float = Field(
         default=60.0, gt=0, description="Seconds a sender may wait for the assessment with ?wait=, at most."
@@ -154,11 +144,6 @@ class Settings(BaseSettings):
     log_style: Literal["auto", "line", "json"] = Field(
         default="auto", description="Readable lines, JSON, or (auto) lines on a terminal and JSON elsewhere."
     )
-
-    @field_validator("http_hosts", mode="before")
-    @classmethod
-    def _split(cls, names: object) -> object:
-        return tuple(name.strip() for name in names.split(",") if name.strip()) if isinstance(names, str) else names
 
     @field_validator("home", "registry", "demo_source", "data")
     @classmethod
@@ -266,9 +251,9 @@ def _refuse_unknown_variables() -> None:
 
 
 def _refuse_known_secrets(settings: Settings) -> None:
-    for name, secret in (("admin_password", settings.admin_password), ("metrics_key", settings.metrics_key)):
-        text = secret.get_secret_value() if secret else None
-        if text is not None and (text.lower() in _WELL_KNOWN or len(text) < SHORTEST_SECRET):
-            raise SettingsError(
-                f"{_spelt(name)} is well known or shorter than {SHORTEST_SECRET} characters; choose another or unset it"
-            )
+    text = settings.admin_password.get_secret_value() if settings.admin_password else None
+    if text is not None and (text.lower() in _WELL_KNOWN or len(text) < SHORTEST_SECRET):
+        raise SettingsError(
+            f"{_spelt('admin_password')} is well known or shorter than {SHORTEST_SECRET} characters; choose another "
+            "or unset it"
+        )

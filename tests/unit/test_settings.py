@@ -61,7 +61,7 @@ def test_a_wrong_value_is_named_but_not_shown(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("secret", ["changeme", "Password", "too short"])
-@pytest.mark.parametrize("name", ["LINGULA_ADMIN_PASSWORD", "LINGULA_METRICS_KEY"])
+@pytest.mark.parametrize("name", ["LINGULA_ADMIN_PASSWORD"])
 def test_a_known_or_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, secret: str) -> None:
     monkeypatch.setenv(name, secret)
     with pytest.raises(SettingsError, match=name) as caught:
@@ -83,11 +83,6 @@ def test_secrets_and_passwords_in_urls_are_masked_when_described(monkeypatch: py
     described = {one.name: one.value for one in describe_settings(load_settings())}
     assert "very-secret-key" not in str(described)
     assert described["LINGULA_RECORDS_URL"] == "postgresql://lingula:***@db/lingula"
-
-
-def test_host_names_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINGULA_HTTP_HOSTS", "lingula.example, reading-room.example")
-    assert load_settings().http_hosts == ("lingula.example", "reading-room.example")
 
 
 def test_a_home_with_a_tilde_is_the_user_s_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -22,8 +22,6 @@ from lingula.doors.http.sessions import Sessions, cookie_name
 from lingula.doors.http.throttle import Throttle
 from lingula.wiring import System
 
-RECEIVE_THREADS = 8  # they wait for the disk; the records commit what gathered meanwhile in one transaction
-UPLOADS_AT_ONCE_BYTES = 128 * 1024 * 1024
 FORM_BYTES = 64 * 1024  # what a form may add around the radiograph
 MOST_LISTENERS = 200
 
@@ -75,11 +73,11 @@ def open_door(system: System) -> Door:
         sessions=Sessions(system.accounts, system.clock, lasts, Throttle()),
         access=AccessNotes(system.accounts, system.clock),
         uploads=Budget(
-            max(UPLOADS_AT_ONCE_BYTES, settings.upload_limit_bytes + FORM_BYTES),
+            max(settings.uploads_in_flight_bytes, settings.upload_limit_bytes + FORM_BYTES),
             "more is being received than fits into memory; keep the original and send it again in a moment",
         ),
         listeners=Budget(MOST_LISTENERS, "too many pages listen for events; they refresh when they are loaded again"),
-        pool=ThreadPoolExecutor(RECEIVE_THREADS, thread_name_prefix="lingula-receive"),
+        pool=ThreadPoolExecutor(settings.receive_threads, thread_name_prefix="lingula-receive"),
         thumbnails=Thumbnails(),
     )
 

@@ -53,7 +53,7 @@ class Order:
     """
 
     per_class: int = PER_CLASS
-    tries: int = 6
+    tries: int = 4
     seed: int = 2
 
 

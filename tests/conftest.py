@@ -11,17 +11,24 @@ IS_CI = os.environ.get("CI") == "true"
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let CI fail if anything was skipped: what is never run there is never tested."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if IS_CI and reporter is not None and reporter.stats.get("skipped"):
+    if IS_CI and reporter is not None and _skipped(reporter):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was skipped and how to run it."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    for reason in sorted({str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)}):
+    skipped = _skipped(terminalreporter)
+    for reason in sorted(set(skipped)):
         terminalreporter.write_line(reason)
     if IS_CI and skipped:
         terminalreporter.write_line(f"CI=true: {len(skipped)} skipped tests fail the run")
+
+
+def _skipped(reporter: pytest.TerminalReporter) -> list[str]:
+    """Give the reasons; an example in a docstring that is not meant to be run is no skipped test."""
+    reports = reporter.stats.get("skipped", [])
+    reasons = [report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple)]
+    return [reason for reason in reasons if "+SKIP option" not in reason]
 
 
 @pytest.fixture(autouse=True)

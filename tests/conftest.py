@@ -1,11 +1,23 @@
 """What every test may rely on: no settings from outside, and real radiographs when they are there."""
 
+import doctest
 import os
 from pathlib import Path
 
 import pytest
 
 IS_CI = os.environ.get("CI") == "true"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out docstrings whose examples are all marked +SKIP: they show a call and were never meant as tests."""
+    shown = [item for item in items if isinstance(item, pytest.DoctestItem) and _is_only_shown(item)]
+    config.hook.pytest_deselected(items=shown)
+    items[:] = [item for item in items if item not in shown]
+
+
+def _is_only_shown(item: pytest.DoctestItem) -> bool:
+    return item.dtest is not None and all(example.options.get(doctest.SKIP) for example in item.dtest.examples)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -25,10 +37,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _skipped(reporter: pytest.TerminalReporter) -> list[str]:
-    """Give the reasons; an example in a docstring that is not meant to be run is no skipped test."""
     reports = reporter.stats.get("skipped", [])
-    reasons = [report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple)]
-    return [reason for reason in reasons if "+SKIP option" not in reason]
+    return [report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple)]
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ STATES = st.lists(
         priority=st.sampled_from(Priority),
         received_at=st.integers(0, 5).map(lambda seconds: NOON + timedelta(seconds=seconds)),
         band=st.none() | st.sampled_from(Band),
-        probability=st.none() | st.floats(0, 1),
+        probability=st.none() | st.floats(0, 1, allow_subnormal=False),
     ),
     min_size=1,
     max_size=6,

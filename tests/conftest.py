@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_only_shown(item: pytest.DoctestItem) -> bool:
-    return item.dtest is not None and all(example.options.get(doctest.SKIP) for example in item.dtest.examples)
+    return all(example.options.get(doctest.SKIP) for example in item.dtest.examples)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -222,7 +222,7 @@ def test_a_demonstration_says_so_on_every_page(package: Path, tmp_path: Path) ->
     with made_hospital(*made_system(package, tmp_path, demo=True)) as hospital:
         shown = [hospital.stranger().get("/login").text, page(hospital, "/")]
 
-    assert all("made-up people" in html for html in shown)
+    assert all("Demonstration: nothing here is kept" in html for html in shown)
 
 
 def test_no_page_has_script_or_style_inside_that_the_policy_would_stop(full_hospital: Hospital) -> None:

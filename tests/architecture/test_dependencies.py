@@ -1,0 +1,63 @@
+"""What serving imports is what serving installs, no more and no less."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# Used by name or by another library, never imported by us.
+BEHIND = {"httptools": "uvicorn's parser", "uvloop": "uvicorn's loop", "rich": "typer's help and our progress bars"}
+EXPORTER = {"onnx", "onnxscript"}  # torch.onnx.export imports them
+OPTIONAL = {"lingula/triage/openvino.py": "openvino"}
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.split(r"[<>=;\[ ]", name)[0]).lower()
+
+
+def imported(path: Path) -> set[str]:
+    """Give the top-level modules a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"lingula"}
+
+
+def imported_by_serving() -> set[str]:
+    """Give the distributions that everything but the training half imports."""
+    owners = packages_distributions()
+    found = set()
+    for path in (ROOT / "src/lingula").rglob("*.py"):
+        if "lingula/training/" in path.as_posix():
+            continue
+        optional = OPTIONAL.get(path.relative_to(ROOT / "src").as_posix())
+        found |= {plain(owners[name][0]) for name in imported(path) if name != optional}
+    return found
+
+
+def test_every_import_of_serving_is_a_dependency() -> None:
+    declared = {plain(one) for one in PROJECT["dependencies"]}
+    # Starlette comes with FastAPI, which is built on it and pins what fits.
+    assert imported_by_serving() - declared <= {"starlette"}
+
+
+def test_every_dependency_of_serving_is_used() -> None:
+    declared = {plain(one) for one in PROJECT["dependencies"]}
+    assert declared - imported_by_serving() <= set(BEHIND)
+
+
+def test_training_imports_what_its_extra_installs_and_no_more() -> None:
+    owners = packages_distributions()
+    declared = {plain(one) for one in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["train"])}
+    found = set()
+    for path in (ROOT / "src/lingula/training").rglob("*.py"):
+        found |= {plain(owners[name][0]) for name in imported(path)}
+    assert found <= declared
+    assert {plain(one) for one in PROJECT["optional-dependencies"]["train"]} <= found | EXPORTER

@@ -121,7 +121,7 @@ def _row(path: Path, finding: "Finding", model: "Model") -> dict[str, Plain]:
         "path": str(path),
         "status": finding.status.value,
         "reason": finding.reason,
-        "probability": None if finding.probability is None else round(finding.probability, 6),
+        "probability": finding.probability,
         "band": finding.band.value if finding.band else None,
         "priority": finding.priority.value,
         "novelty": None if finding.novelty is None else round(finding.novelty, 4),

@@ -1,14 +1,12 @@
 """The pages in a real browser: logging in, walking the list with the keyboard, reading a study, leaving a verdict."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from made.hospital import PASSWORD, Hospital, made_hospital, made_system
 from made.packages import made_package
+from made.serving import serving
 from made.triage import LIKELY, UNLIKELY, UNSURE, made_jpeg
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -34,15 +32,8 @@ def hospital(tmp_path: Path) -> Iterator[Hospital]:
 @pytest.fixture
 def address(hospital: Hospital) -> Iterator[str]:
     """Where a real server serves it."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(hospital.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listening.close()
+    with serving(hospital) as url:
+        yield url
 
 
 @pytest.fixture

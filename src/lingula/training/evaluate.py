@@ -5,55 +5,28 @@ Radiographs that are not eligible are counted and listed, and measured too, so t
 make a model look better than it is.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.archive import ModelPackage
 from lingula.radiology.study import Band, Status
+from lingula.training.cases import Cases
 from lingula.training.figures import Scored
 from lingula.training.labelled import LABEL_NAMES, Progress, Source
 from lingula.training.measures import Measured, measure, measure_findings
-from lingula.training.metrics import Labels, Scores
-from lingula.training.outcomes import Eligibility, Outcome, patients_of, run_package
+from lingula.training.outcomes import Eligibility, Outcome, run_package
+from lingula.training.predictions import FILE_NAME, write_predictions
 from lingula.training.report import write_page
 from lingula.training.result import EvaluationResult
 
-_COLUMNS = ("path", "label", "finding", "status", "reason", "probability", "band", "novelty", "patient")
 _MOST_WRONG = 12
 _NO_BAND = "no band"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Cases:
-    """The measurable outcomes as arrays."""
-
-    outcomes: list[Outcome]
-    labels: Labels
-    probabilities: Scores
-    patients: NDArray[np.str_]
-
-    @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> "_Cases":
-        kept = [entry for entry in outcomes if entry.label is not None and entry.probability is not None]
-        return cls(
-            outcomes=kept,
-            labels=np.array([entry.label for entry in kept], dtype=np.int64),
-            probabilities=np.array([entry.probability for entry in kept], dtype=np.float64),
-            patients=patients_of(kept),
-        )
-
-    @property
-    def has_both_labels(self) -> bool:
-        return len(set(self.labels.tolist())) == len(LABEL_NAMES)
 
 
 def evaluate_package(
@@ -89,9 +62,9 @@ def evaluate_package(
         raise TrainingError(f"none of {len(outcomes)} radiographs of {source.name} could be read: {why}")
     result = _summarise(package, source, outcomes)
     out.mkdir(parents=True, exist_ok=True)
-    _write_table(out / "predictions.csv", outcomes)
+    write_predictions(out / FILE_NAME, outcomes)
     (out / "evaluation.json").write_bytes(TypeAdapter(EvaluationResult).dump_json(result, indent=2))
-    cases = _Cases.of(outcomes)
+    cases = Cases.of(outcomes)
     scored = Scored(labels=cases.labels, probabilities=cases.probabilities) if cases.has_both_labels else None
     write_page(out / "evaluation.html", result, scored, source if with_pictures else None)
     return result
@@ -99,11 +72,11 @@ def evaluate_package(
 
 def _summarise(package: ModelPackage, source: Source, outcomes: Sequence[Outcome]) -> EvaluationResult:
     points = package.manifest.operating_points
-    everyone = _Cases.of(outcomes)
-    assessed = _Cases.of([entry for entry in outcomes if entry.status is Status.ASSESSED])
+    everyone = Cases.of(outcomes)
+    assessed = Cases.of([entry for entry in outcomes if entry.status is Status.ASSESSED])
     findings = [entry.finding for entry in everyone.outcomes]
 
-    def measured(cases: _Cases) -> Measured | None:
+    def measured(cases: Cases) -> Measured | None:
         return measure(cases.labels, cases.probabilities, cases.patients, points) if cases.has_both_labels else None
 
     statuses = Counter(entry.status for entry in outcomes)
@@ -137,13 +110,13 @@ def _count_bands(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
     return counted
 
 
-def _most_wrong(assessed: _Cases) -> tuple[Outcome, ...]:
+def _most_wrong(assessed: Cases) -> tuple[Outcome, ...]:
     distance = np.abs(assessed.probabilities - assessed.labels)
     order = np.argsort(-distance, kind="stable")[:_MOST_WRONG]
     return tuple(assessed.outcomes[place] for place in order if distance[place] > 0.5)  # noqa: PLR2004  on the far side
 
 
-def _notes(source: Source, everyone: _Cases, total: int) -> Iterator[str]:
+def _notes(source: Source, everyone: Cases, total: int) -> Iterator[str]:
     yield from source.notes
     if (left := total - len(everyone.outcomes)) > 0:
         yield f"{left} radiographs have no label or no readable pixels and are in no number"
@@ -154,24 +127,3 @@ def _notes(source: Source, everyone: _Cases, total: int) -> Iterator[str]:
         )
     if not everyone.has_both_labels:
         yield "the radiographs have one label only: ranking and calibration cannot be measured"
-
-
-def _write_table(path: Path, outcomes: Sequence[Outcome]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        for entry in outcomes:
-            writer.writerow(
-                "" if value is None else value
-                for value in (
-                    entry.name,
-                    entry.label,
-                    entry.finding,
-                    entry.status.value,
-                    entry.reason,
-                    entry.probability,
-                    None if entry.band is None else entry.band.value,
-                    entry.novelty,
-                    entry.patient,
-                )
-            )

@@ -41,6 +41,10 @@ class Outcome:
         What a doctor is told; None unless assessed.
     patient
         The source's key; None where it is unknown.
+    site, age_years, sex, view
+        What the source says, or the file where the source is silent; None where neither does.
+    rows, columns
+        The picture's size in pixels as the file has it; None where it cannot be read.
     """
 
     name: str
@@ -52,12 +56,19 @@ class Outcome:
     band: Band | None = None
     novelty: float | None = None
     patient: str | None = None
+    site: str | None = None
+    age_years: float | None = None
+    sex: str | None = None
+    view: str | None = None
+    rows: int | None = None
+    columns: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
-    """Pixels ready for the graph, and why they are not eligible, if they are not."""
+    """What a file says of itself, its pixels ready for the graph, and why they are not eligible, if they are not."""
 
+    instance: Instance
     pixels: ModelInput
     reason: str | None
 
@@ -97,6 +108,7 @@ def _judge(
     for row, entry in zip(batch, prepared, strict=True):
         outcome = _outcome(row, source)
         if isinstance(entry, _Prepared):
+            outcome = _with_what_the_file_says(outcome, entry.instance)
             probability, novelty = next(numbers)
             outcomes.append(_concluded(outcome, entry.reason, float(probability), float(novelty), manifest))
         else:
@@ -107,7 +119,27 @@ def _judge(
 def _outcome(row: LabelledRadiograph, source: Source) -> Outcome:
     finding = row.finding or ("unknown" if row.label is None else LABEL_NAMES[row.label])
     return Outcome(
-        name=source.name_of(row), label=row.label, finding=finding, status=Status.FAILED, patient=row.patient_id
+        name=source.name_of(row),
+        label=row.label,
+        finding=finding,
+        status=Status.FAILED,
+        patient=row.patient_id,
+        site=row.site,
+        age_years=row.age_years,
+        sex=row.sex,
+        view=row.view,
+    )
+
+
+def _with_what_the_file_says(outcome: Outcome, instance: Instance) -> Outcome:
+    """Add what only the file knows; of what both know the source's word stands, since a person checked it."""
+    return replace(
+        outcome,
+        age_years=instance.age_years if outcome.age_years is None else outcome.age_years,
+        sex=outcome.sex or instance.patient_sex,
+        view=outcome.view or instance.view_position,
+        rows=instance.rows,
+        columns=instance.columns,
     )
 
 
@@ -116,9 +148,10 @@ def _prepare(
 ) -> _Prepared | tuple[Status, str]:
     try:
         data = row.path.read_bytes()
-        reason = None if eligibility is None else eligibility(_described(row, data), manifest.intended_use)
+        instance = _described(row, data)
+        reason = None if eligibility is None else eligibility(instance, manifest.intended_use)
         radiograph = read_radiograph(data, at_least=manifest.preprocessing.decode_at_least)
-        return _Prepared(pixels=prepare(radiograph, manifest.preprocessing), reason=reason)
+        return _Prepared(instance=instance, pixels=prepare(radiograph, manifest.preprocessing), reason=reason)
     except OSError as error:
         return Status.FAILED, f"the file cannot be opened: {error.strerror}"
     except NotEligible as error:

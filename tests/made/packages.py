@@ -12,6 +12,7 @@ from lingula.modelpackage.archive import write_package
 from lingula.modelpackage.manifest import (
     Estimate,
     Evidence,
+    Gate,
     Histogram,
     IntendedUse,
     Label,
@@ -30,11 +31,21 @@ RULE_OUT, RULE_IN = 0.3, 0.7
 STEEPNESS = 12.0  # probability = sigmoid(STEEPNESS * (mean - 0.5))
 NOVEL_BELOW = 0.08  # standard deviation of grey levels 0-1; real radiographs have at least 0.16
 
+GATE = Gate(auroc_at_least=0.4, lungs_blanked_auroc_at_most=0.6)  # the made evidence reaches it
 
-def made_package(folder: Path, *, version: str = "1.0.0", name: str = "made") -> Path:
+
+def made_package(
+    folder: Path,
+    *,
+    version: str = "1.0.0",
+    name: str = "made",
+    gate: Gate | None = GATE,
+    thresholds: tuple[float, float] = (RULE_OUT, RULE_IN),
+) -> Path:
     """Write the package into `folder` and give its path; the same arguments always give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    return write_package(folder, made_manifest(name=name, version=version), made_graph(), "# Made for tests\n")
+    manifest = made_manifest(name=name, version=version, gate=gate, thresholds=thresholds)
+    return write_package(folder, manifest, made_graph(), "# Made for tests\n")
 
 
 @cache
@@ -103,7 +114,13 @@ def _constants() -> list[TensorProto]:
     return [numpy_helper.from_array(value, name) for name, value in numbers.items()]
 
 
-def made_manifest(*, name: str = "made", version: str = "1.0.0") -> Manifest:
+def made_manifest(
+    *,
+    name: str = "made",
+    version: str = "1.0.0",
+    gate: Gate | None = GATE,
+    thresholds: tuple[float, float] = (RULE_OUT, RULE_IN),
+) -> Manifest:
     """Give the made package's manifest; its numbers describe nothing real."""
     half = Estimate(value=0.5, low=0.4, high=0.6)
     return Manifest(
@@ -125,7 +142,7 @@ def made_manifest(*, name: str = "made", version: str = "1.0.0") -> Manifest:
         preprocessing=DEFAULT_PREPROCESSING,
         input=TensorSpec(name="pixels", shape=(0, 1, SIDE, SIDE), low=0, high=1, meaning="grey levels, bone bright"),
         outputs=_outputs(),
-        operating_points=OperatingPoints(rule_out=_point(RULE_OUT, half), rule_in=_point(RULE_IN, half)),
+        operating_points=OperatingPoints(rule_out=_point(thresholds[0], half), rule_in=_point(thresholds[1], half)),
         novelty=Novelty(false_refusal=half, components="flatness and inversion"),
         references=References(
             probability=Histogram(edges=(0, 0.5, 1), counts=(1, 1)), novelty=Histogram(edges=(0, 1, 2), counts=(1, 1))
@@ -140,6 +157,7 @@ def made_manifest(*, name: str = "made", version: str = "1.0.0") -> Manifest:
             brier_score=0.25,
             parity=0,
         ),
+        gate=gate,
         provenance=Provenance(recipe="", split_digest="", commit=None, code_version="0", seed=0, data=()),
         members={},
     )

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lingula.radiology.study import Band
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 added the gate and where the weights began; packages of format 1 are read as they are, without both."""
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -134,6 +136,30 @@ class Evidence(_Part):
     parity: float = Field(description="greatest |probability difference| between the training framework and the graph")
 
 
+class Gate(_Part):
+    """What the numbers of a package must reach: before it is written, and again before it is promoted.
+
+    A recipe states it before anything is measured and it travels in the package, so nobody can lower it afterwards
+    without a new digest. `lingula.modelpackage.gate.shortfalls` is the only judge. What is not given asks for nothing.
+    """
+
+    auroc_at_least: Fraction = 0.0
+    sensitivity_at_least: Fraction = Field(default=0.0, description="measured at the rule-out point")
+    specificity_at_least: Fraction = Field(default=0.0, description="measured at the rule-out point")
+    calibration_error_at_most: Fraction = 1.0
+    worst_stress_auroc_at_least: Fraction = 0.0
+    lungs_blanked_auroc_at_most: Fraction = 1.0
+    false_refusal_at_most: Fraction = 1.0
+    parity_at_most: float = Field(default=1e-4, ge=0)
+
+
+class Forebear(_Part):
+    """A package that took part in making this one."""
+
+    label: str = Field(description="NAME-VERSION")
+    sha256: str
+
+
 class DataSource(_Part):
     """Radiographs that took part in training, with their licence."""
 
@@ -152,12 +178,15 @@ class Provenance(_Part):
     code_version: str
     seed: int
     data: tuple[DataSource, ...]
+    begun_from: Forebear | None = Field(default=None, description="the package whose weights it began with")
+    teachers: tuple[Forebear, ...] = Field(default=(), description="packages whose answers it learnt from")
 
 
 class Stage(StrEnum):
     """Where a package stands on the shelf."""
 
     CANDIDATE = "candidate"  # registered, assesses nothing
+    SHADOW = "shadow"  # assesses beside the serving one, shown to nobody
     SERVING = "serving"  # assesses what arrives
     RETIRED = "retired"  # served once
 
@@ -179,5 +208,6 @@ class Manifest(_Part):
     novelty: Novelty
     references: References
     evidence: Evidence
+    gate: Gate | None = Field(default=None, description="none in packages of format 1")
     provenance: Provenance
     members: dict[str, str] = Field(description="sha256 of every other member, by name")

@@ -12,6 +12,8 @@ from lingula.errors import PackageDamaged, PackageTooNew
 from lingula.modelpackage import archive
 from lingula.modelpackage.archive import CARD, GRAPH, MANIFEST, read_package, shipped_package_path, write_package
 
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
 
 def rewritten(path: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
     """Change a package's members and write it beside, without mending any digest."""
@@ -64,9 +66,18 @@ def test_a_missing_member_is_named(tmp_path: Path, member: str) -> None:
 
 
 def test_a_newer_format_says_to_upgrade(tmp_path: Path) -> None:
-    newer = rewritten(made_package(tmp_path), lambda members: edit_manifest(members, format_version=2))
-    with pytest.raises(PackageTooNew, match="package format 2, this program reads up to 1; upgrade lingula"):
+    newer = rewritten(made_package(tmp_path), lambda members: edit_manifest(members, format_version=3))
+    with pytest.raises(PackageTooNew, match="package format 3, this program reads up to 2; upgrade lingula"):
         read_package(newer)
+
+
+def test_a_package_of_the_first_format_is_read_as_it_is() -> None:
+    package = read_package(FIXTURES / "format-1" / "made-1.0.0.lingula")
+
+    assert package.sha256 == "106b6b05ce086daf4a55adb7411bccf691a784259b2ac6cdc7fe16564a7f2fb9"
+    assert package.manifest.format_version == 1
+    assert package.manifest.gate is None
+    assert package.manifest.provenance.begun_from is None
 
 
 @pytest.mark.parametrize("manifest", [b"not json", b"[]", b"{}", b'{"format_version": "one"}'])

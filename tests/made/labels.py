@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lingula.radiology.radiograph import Pixels
+from lingula.training.circumstances import Circumstances
 from lingula.training.dataset import Dataset, DatasetReport
-from lingula.training.labelled import LABEL_NAMES
+from lingula.training.labelled import LABEL_NAMES, LabelledRadiograph, Part
 
 SIDE = 128  # pixels; larger than the shortest side a package accepts
 
@@ -42,6 +43,7 @@ def made_dataset(
     *,
     findings: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
+    parts: Sequence[Part | None] | None = None,
 ) -> Dataset:
     """Make a data set in memory; a radiograph's key follows from its name, its patient and its label."""
     named = names or [f"{number:05}.png" for number in range(len(labels))]
@@ -67,6 +69,13 @@ def made_dataset(
         findings=np.array(found, dtype=np.str_),
         names=np.array(named, dtype=np.str_),
         keys=np.array(keys, dtype=np.str_),
+        circumstances=Circumstances.of(
+            [
+                LabelledRadiograph(path=Path(name), label=label, split=part)
+                for name, label, part in zip(named, labels, parts or [None] * len(labels), strict=True)
+            ],
+            [(8, 8)] * len(labels),
+        ),
         digest=hashlib.sha256("".join(sorted(keys)).encode()).hexdigest(),
         report=report,
     )

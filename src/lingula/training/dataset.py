@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
 from lingula.radiology.radiograph import Pixels
+from lingula.training.circumstances import Circumstances
 from lingula.training.decoding import Decoded, decode_files
 from lingula.training.labelled import LABEL_NAMES, LabelledRadiograph, Progress, Source
 
@@ -80,6 +81,8 @@ class Dataset:
         Shape (N,), text; paths relative to the source.
     keys
         Shape (N,), text; sha256 of each file: what a split is written against.
+    circumstances
+        What else the source says of each radiograph, and its size in the file.
     digest
         sha256 over what was learned from: file contents, labels, patients and findings.
     """
@@ -90,6 +93,7 @@ class Dataset:
     findings: NDArray[np.str_]
     names: NDArray[np.str_]
     keys: NDArray[np.str_]
+    circumstances: Circumstances
     digest: str
     report: DatasetReport
 
@@ -106,11 +110,13 @@ class Dataset:
             findings=self.findings[rows],
             names=self.names[rows],
             keys=self.keys[rows],
+            circumstances=self.circumstances.take(rows),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Kept:
+    said: LabelledRadiograph
     name: str
     label: int
     patient: str
@@ -160,6 +166,7 @@ def _kept(source: Source, row: LabelledRadiograph, decoded: Decoded) -> _Kept:
     label = row.label or 0
     patient = row.patient_id or f"unknown-{decoded.file_digest[:16]}"
     return _Kept(
+        said=row,
         name=source.name_of(row),
         label=label,
         patient=patient,
@@ -241,6 +248,9 @@ def _assemble(
         findings=np.array(findings, dtype=np.str_),
         names=np.array([entry.name for entry in kept], dtype=np.str_),
         keys=np.array([entry.decoded.file_digest for entry in kept], dtype=np.str_),
+        circumstances=Circumstances.of(
+            [entry.said for entry in kept], [(entry.decoded.rows, entry.decoded.columns) for entry in kept]
+        ),
         digest=_digest(kept, patients),
         report=report,
     )

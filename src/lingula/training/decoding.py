@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,18 +24,29 @@ from lingula.training.labelled import Progress
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
-_Told = tuple[str | None, str | None]  # the digest of the decoded pixels, or the reason why there are none
-_VERSION = 1  # raise it when decoding or shrinking change, so that old caches are not taken
+_VERSION = 2  # raise it when decoding or shrinking change, so that old caches are not taken
 _SCALED_DECODING = 2  # times the wanted size: what a scaled JPEG decoding keeps at least
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """Where a file's pixels stand, and the digests that tell it from others."""
+    """Where a file's pixels stand, the digests that tell it from others, and the size of the picture in the file."""
 
     place: int
     file_digest: str
     pixel_digest: str
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What decoding told of a file: either a digest of the decoded pixels and a size, or the reason why not."""
+
+    pixel_digest: str | None = None
+    rows: int = 0
+    columns: int = 0
+    reason: str | None = None
 
 
 def decode_files(
@@ -62,11 +73,17 @@ def decode_files(
 
 def _outcomes(digests: Sequence[str], told: Sequence[_Told]) -> Iterator[Decoded | str]:
     place = 0
-    for digest, (pixel_digest, reason) in zip(digests, told, strict=True):
-        if pixel_digest is None:
-            yield reason or "unreadable"
+    for digest, entry in zip(digests, told, strict=True):
+        if entry.pixel_digest is None:
+            yield entry.reason or "unreadable"
         else:
-            yield Decoded(place=place, file_digest=digest, pixel_digest=pixel_digest)
+            yield Decoded(
+                place=place,
+                file_digest=digest,
+                pixel_digest=entry.pixel_digest,
+                rows=entry.rows,
+                columns=entry.columns,
+            )
             place += 1
 
 
@@ -78,17 +95,19 @@ def _decode_all(
     kept = 0
     for done, outcome in enumerate(_in_threads(lambda path: _decode(path, preprocessing), paths), start=1):
         if isinstance(outcome, str):
-            told.append((None, outcome))
+            told.append(_Told(reason=outcome))
         else:
-            pixels[kept] = outcome
-            told.append((hashlib.sha256(outcome.tobytes()).hexdigest(), None))
+            pixels[kept], (rows, columns) = outcome
+            digest = hashlib.sha256(pixels[kept].tobytes()).hexdigest()
+            told.append(_Told(pixel_digest=digest, rows=rows, columns=columns))
             kept += 1
         if progress is not None:
             progress(done, len(paths))
     return pixels[:kept], told
 
 
-def _decode(path: Path, preprocessing: Preprocessing) -> Pixels | str:
+def _decode(path: Path, preprocessing: Preprocessing) -> tuple[Pixels, tuple[int, int]] | str:
+    """Give pixels and the file's rows and columns, or the reason why there are none."""
     try:
         radiograph = read_radiograph(path.read_bytes(), at_least=preprocessing.decode_at_least)
         prepared = prepare(radiograph, preprocessing)
@@ -97,7 +116,7 @@ def _decode(path: Path, preprocessing: Preprocessing) -> Pixels | str:
     except NotAccepted as error:
         return str(error)
     pixels: Pixels = np.rint(prepared[0, 0] * preprocessing.scale_divisor).astype(np.uint8)
-    return pixels
+    return pixels, (radiograph.rows, radiograph.columns)
 
 
 def _file_digest(path: Path) -> str:
@@ -115,11 +134,11 @@ def _in_threads(make: Callable[[Given], Made], given: Sequence[Given]) -> Iterat
 
 def _from_cache(cache: Path, key: str) -> tuple[Pixels, list[_Told]] | None:
     try:
-        told = [(digest, reason) for digest, reason in json.loads((cache / f"{key}.json").read_text())]
+        told = [_Told(**entry) for entry in json.loads((cache / f"{key}.json").read_text())]
         pixels = np.load(cache / f"{key}.npy", mmap_mode="c")
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, TypeError):
         return None  # not there or cut off: decoding again mends it
-    if len(pixels) != sum(digest is not None for digest, _ in told):
+    if len(pixels) != sum(entry.pixel_digest is not None for entry in told):
         return None
     return pixels, told
 
@@ -130,5 +149,5 @@ def _to_cache(cache: Path, key: str, pixels: Pixels, told: Sequence[_Told]) -> N
     np.save(partial, pixels)
     partial.replace(cache / f"{key}.npy")
     described = cache / f"{key}.{os.getpid()}.partial.json"
-    described.write_text(json.dumps(told))
+    described.write_text(json.dumps([asdict(entry) for entry in told]))
     described.replace(cache / f"{key}.json")

@@ -3,25 +3,61 @@
 Patients are put in an order that a seed and their own key decide, then dealt to the parts within each label and
 finding, always to the part that lags furthest behind its share. So the cut does not depend on the order of rows,
 machine or library version, and every part has its share of every finding.
+
+Two other cuts exist to repeat published numbers. By image the radiographs are dealt one by one, a patient's may stand
+on both sides, and the split says so wherever it is read. By source the source's own parts are taken; they are refused
+if a patient stands in two of them, since nobody would then know which number to believe.
 """
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
 from lingula.errors import TrainingError
 from lingula.training.dataset import Dataset
+from lingula.training.dealing import Strata, deal, group_strata
 from lingula.training.labelled import LABEL_NAMES, Part
 
-_FORMAT = 1
+SplitBy = Literal["patient", "image", "source"]
+"""What is dealt to the parts: patients, single radiographs, or nothing because the source has its own parts."""
+
+_FORMAT = 2  # 1 knew no other way than by patient
 Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How a split was made, and how many patients stand on more than one of its sides (parts or folds).
+
+    >>> Cut(by="image", patients=40, on_two_sides=12).warning
+    'split by image: 12 of 40 patients are on both sides, so what is measured here flatters: the network knew them'
+    """
+
+    by: SplitBy
+    patients: int
+    on_two_sides: int
+
+    @property
+    def leaks_patients(self) -> bool:
+        """Whether the sides know each other's patients."""
+        return self.on_two_sides > 0
+
+    @property
+    def warning(self) -> str | None:
+        """What every report must say of this split; None if there is nothing to warn of."""
+        if not self.leaks_patients:
+            return "split by image: patients may be on both sides unnoticed" if self.by == "image" else None
+        return (
+            f"split by {self.by}: {self.on_two_sides} of {self.patients} patients are on both sides, so what is "
+            "measured here flatters: the network knew them"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +72,10 @@ class Split:
         Shape (N,), text; a `Part` each.
     folds
         Shape (N,); 0 to `fold_count` - 1 for the radiographs outside the test set, `fold_count` for those inside.
+    cut
+        How it was made, and whether it tears patients apart.
     digest
-        sha256 over keys, parts and folds, whatever their order.
+        sha256 over keys, parts and folds, whatever their order, and over how it was made unless that is by patient.
     """
 
     keys: NDArray[np.str_]
@@ -46,6 +84,7 @@ class Split:
     fold_count: int
     seed: int
     dataset_digest: str
+    cut: Cut
     digest: str
 
     def rows(self, part: Part) -> Rows:
@@ -67,9 +106,20 @@ class Split:
         )
 
     @classmethod
-    def of(cls, dataset: Dataset, parts: Sequence[str], folds: Sequence[int], *, fold_count: int, seed: int) -> Self:
-        """Make a split after seeing that no patient is on two sides."""
-        _refuse_shared_patients(dataset.patients, parts, folds)
+    def of(
+        cls,
+        dataset: Dataset,
+        parts: Sequence[str],
+        folds: Sequence[int],
+        *,
+        fold_count: int,
+        seed: int,
+        by: SplitBy = "patient",
+    ) -> Self:
+        """Make a split after seeing that no patient is on two sides, unless it was made by image."""
+        patients, torn = _count_torn(dataset.patients, parts, folds)
+        if torn and by != "image":
+            raise TrainingError(f"{torn} patients' radiographs are in two parts or folds; split again by patient")
         return cls(
             keys=dataset.keys,
             parts=np.array(parts, dtype=np.str_),
@@ -77,40 +127,77 @@ class Split:
             fold_count=fold_count,
             seed=seed,
             dataset_digest=dataset.digest,
-            digest=_digest(dataset.keys.tolist(), parts, folds),
+            cut=Cut(by=by, patients=patients, on_two_sides=torn),
+            digest=_digest(dataset.keys.tolist(), parts, folds, by),
         )
 
 
-def split_dataset(dataset: Dataset, *, tuning: float, test: float, folds: int, seed: int) -> Split:
+def split_dataset(
+    dataset: Dataset, *, by: SplitBy = "patient", tuning: float, test: float, folds: int, seed: int
+) -> Split:
     """Cut a data set into training, tuning and test, and what is not test into folds.
 
     Parameters
     ----------
+    by
+        ``patient`` keeps every patient on one side. ``image`` deals radiographs one by one: the split then leaks, and
+        says so. ``source`` takes the parts that the source names; where it names no tuning part, the share `tuning` of
+        its training part is cut off by patient. Folds are by patient in both.
     tuning, test
-        Shares of the radiographs, 0-1; what remains is for training.
+        Shares of the radiographs, 0-1; what remains is for training. By source `test` must be 0.
     folds
         Number of folds for cross-validation over everything outside the test set; 0 for none.
 
     Raises
     ------
     TrainingError
-        If the shares leave nothing to train on, or a part or fold would lack one of the labels.
+        If the shares leave nothing to train on, or a part or fold would lack one of the labels; by source also if it
+        puts a radiograph in no part or a patient in two.
     """
     if min(tuning, test) < 0 or tuning + test >= 1:
         raise TrainingError(f"tuning {tuning} and test {test} must be shares of 0 or more that leave some for training")
     if folds == 1 or folds < 0:
         raise TrainingError(f"{folds} folds cannot be held out in turn; ask for 2 or more, or 0 for none")
-    strata = _strata(dataset)
-    shares = {Part.TRAINING: 1 - tuning - test, Part.TUNING: tuning, Part.TEST: test}
-    wanted = {part.value: share for part, share in shares.items() if share > 0}
-    part_of = _deal(strata, wanted, salt=f"{seed}/part")
-    parts = [part_of[patient] for patient in dataset.patients.tolist()]
+    groups = (dataset.keys if by == "image" else dataset.patients).tolist()
+    strata = group_strata(zip(groups, dataset.labels.tolist(), dataset.findings.tolist(), strict=True))
+    if by == "source":
+        part_of = _parts_of_source(dataset, strata, tuning=tuning, test=test, seed=seed)
+        wanted = sorted(set(part_of.values()))
+    else:
+        shares = {Part.TRAINING: 1 - tuning - test, Part.TUNING: tuning, Part.TEST: test}
+        wanted = [part.value for part, share in shares.items() if share > 0]
+        part_of = deal(strata, {name: shares[Part(name)] for name in wanted}, salt=f"{seed}/part")
+    parts = [part_of[group] for group in groups]
     held = [[entry for entry in stratum if part_of[entry[0]] != Part.TEST] for stratum in strata]
-    fold_of = _deal(held, {str(number): 1 / folds for number in range(folds)}, salt=f"{seed}/fold") if folds else {}
-    fold_numbers = [int(fold_of.get(patient, folds)) for patient in dataset.patients.tolist()]
-    _refuse_missing_labels(dataset.labels, parts, list(wanted), "part")
+    fold_of = deal(held, {str(number): 1 / folds for number in range(folds)}, salt=f"{seed}/fold") if folds else {}
+    fold_numbers = [int(fold_of.get(group, folds)) for group in groups]
+    _refuse_missing_labels(dataset.labels, parts, wanted, "part")
     _refuse_missing_labels(dataset.labels, [str(n) for n in fold_numbers], [str(n) for n in range(folds)], "fold")
-    return Split.of(dataset, parts, fold_numbers, fold_count=folds, seed=seed)
+    return Split.of(dataset, parts, fold_numbers, fold_count=folds, seed=seed, by=by)
+
+
+def _parts_of_source(dataset: Dataset, strata: Strata, *, tuning: float, test: float, seed: int) -> dict[str, str]:
+    """Take the source's parts as they are; only a tuning part that it lacks is cut from its training part."""
+    said = dataset.circumstances.parts
+    if test:
+        raise TrainingError(f"a split by source takes the source's own test part: test {test} must be 0")
+    if (unsaid := int((said == "").sum())) > 0:
+        raise TrainingError(
+            f"the source puts {unsaid} of {len(said)} radiographs in no part (column split, or folders train, val, "
+            "test); name their parts, or split by patient"
+        )
+    _, torn = _count_torn(dataset.patients, said.tolist(), [0] * len(said))
+    if torn:
+        raise TrainingError(
+            f"the source puts {torn} patients in two of its parts, so what is measured on them would flatter; split "
+            "by patient, or by image if it is a leaking cut that is to be repeated"
+        )
+    part_of = dict(zip(dataset.patients.tolist(), said.tolist(), strict=True))
+    if tuning and Part.TUNING not in part_of.values():
+        ours = [[entry for entry in stratum if part_of[entry[0]] == Part.TRAINING] for stratum in strata]
+        shares = {Part.TRAINING.value: 1 - tuning, Part.TUNING.value: tuning}
+        part_of |= deal(ours, shares, salt=f"{seed}/part")
+    return part_of
 
 
 def write_split(split: Split, path: Path) -> None:
@@ -122,6 +209,7 @@ def write_split(split: Split, path: Path) -> None:
         "dataset_digest": split.dataset_digest,
         "seed": split.seed,
         "fold_count": split.fold_count,
+        **asdict(split.cut),
     }
     lines = ",\n".join(json.dumps(row) for row in rows)
     partial = path.with_name(f"{path.name}.partial")
@@ -137,12 +225,8 @@ def read_split(path: Path, dataset: Dataset) -> Split:
     TrainingError
         If the file is no split, was changed, or belongs to another data set.
     """
-    try:
-        stored = json.loads(path.read_text())
-        by_key = {str(key): (Part(part).value, int(fold)) for key, part, fold in stored["rows"]}
-        digest, count, seed = str(stored["digest"]), int(stored["fold_count"]), int(stored["seed"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path.name} is no split file ({type(error).__name__}); make it again") from error
+    stored = _read(path)
+    by_key = {key: (part.value, fold) for key, part, fold in stored.rows}
     keys = dataset.keys.tolist()
     if set(keys) != set(by_key):
         missing, surplus = len(set(keys) - set(by_key)), len(set(by_key) - set(keys))
@@ -151,36 +235,44 @@ def read_split(path: Path, dataset: Dataset) -> Split:
             "own are not here; split again"
         )
     parts, folds = [by_key[key][0] for key in keys], [by_key[key][1] for key in keys]
-    if _digest(keys, parts, folds) != digest:
+    if _digest(keys, parts, folds, stored.by) != stored.digest:
         raise TrainingError(f"{path.name} was changed after it was written: its digest does not match; split again")
-    return Split.of(dataset, parts, folds, fold_count=count, seed=seed)
+    return Split.of(dataset, parts, folds, fold_count=stored.fold_count, seed=stored.seed, by=stored.by)
 
 
-def _strata(dataset: Dataset) -> list[list[tuple[str, int]]]:
-    """Give, for each label and finding, its patients and their numbers of radiographs; a patient is in one stratum."""
-    seen: dict[str, Counter[tuple[int, str]]] = {}
-    rows = zip(dataset.patients.tolist(), dataset.labels.tolist(), dataset.findings.tolist(), strict=True)
-    for patient, label, finding in rows:
-        seen.setdefault(patient, Counter())[(label, finding)] += 1
-    strata: dict[tuple[int, str], list[tuple[str, int]]] = {}
-    for patient, counts in seen.items():
-        commonest = min(counts, key=lambda stratum: (-counts[stratum], stratum))
-        strata.setdefault(commonest, []).append((patient, counts.total()))
-    return [strata[key] for key in sorted(strata)]
+def read_cut(path: Path) -> Cut:
+    """Read how a split was made from its file alone, for reports that have no data set at hand.
+
+    Raises
+    ------
+    TrainingError
+        If the file is no split.
+    """
+    stored = _read(path)
+    return Cut(by=stored.by, patients=stored.patients, on_two_sides=stored.on_two_sides)
 
 
-def _deal(strata: Sequence[Sequence[tuple[str, int]]], shares: dict[str, float], *, salt: str) -> dict[str, str]:
-    """Deal each stratum's patients to the named shares, in an order that only salt and patient decide."""
-    dealt: dict[str, str] = {}
-    for stratum in strata:
-        have = dict.fromkeys(shares, 0)
-        total = 0
-        for patient, size in sorted(stratum, key=lambda entry: hashlib.sha256(f"{salt}/{entry[0]}".encode()).digest()):
-            total += size
-            lagging = max(shares, key=lambda name: shares[name] * total - have[name])
-            dealt[patient] = lagging
-            have[lagging] += size
-    return dealt
+class _Stored(BaseModel):
+    """A split file; the values that stand here are those of format 1, which tore no patient apart."""
+
+    format: int
+    digest: str
+    seed: int
+    fold_count: int
+    rows: list[tuple[str, Part, int]]
+    by: SplitBy = "patient"
+    patients: int = 0
+    on_two_sides: int = 0
+
+
+def _read(path: Path) -> _Stored:
+    try:
+        stored = _Stored.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise TrainingError(f"{path.name} is no split file ({type(error).__name__}); make it again") from error
+    if stored.format > _FORMAT:
+        raise TrainingError(f"{path.name} has format {stored.format}, this Lingula reads up to {_FORMAT}; upgrade it")
+    return stored
 
 
 def _refuse_missing_labels(labels: NDArray[np.int64], sides: Sequence[str], wanted: Sequence[str], kind: str) -> None:
@@ -191,13 +283,15 @@ def _refuse_missing_labels(labels: NDArray[np.int64], sides: Sequence[str], want
                 raise TrainingError(f"{kind} {side} would have no {name} radiograph; make it larger or add patients")
 
 
-def _refuse_shared_patients(patients: NDArray[np.str_], parts: Sequence[str], folds: Sequence[int]) -> None:
-    side_of: dict[str, tuple[str, int]] = {}
+def _count_torn(patients: NDArray[np.str_], parts: Sequence[str], folds: Sequence[int]) -> tuple[int, int]:
+    """Count the patients, and those of them whose radiographs are on more than one side."""
+    sides: dict[str, set[tuple[str, int]]] = {}
     for patient, side in zip(patients.tolist(), zip(parts, folds, strict=True), strict=True):
-        if side_of.setdefault(patient, side) != side:
-            raise TrainingError("a patient's radiographs are in two parts or folds; split again by patient")
+        sides.setdefault(patient, set()).add(side)
+    return len(sides), sum(len(found) > 1 for found in sides.values())
 
 
-def _digest(keys: Sequence[str], parts: Sequence[str], folds: Sequence[int]) -> str:
+def _digest(keys: Sequence[str], parts: Sequence[str], folds: Sequence[int], by: SplitBy) -> str:
     lines = sorted(f"{key} {part} {fold}" for key, part, fold in zip(keys, parts, folds, strict=True))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    made = [] if by == "patient" else [f"by {by}"]  # splits by patient keep the digest they had in format 1
+    return hashlib.sha256("\n".join([*made, *lines]).encode()).hexdigest()

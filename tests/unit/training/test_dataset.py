@@ -155,3 +155,21 @@ def test_real_radiographs_at_original_size_are_all_readable(real_data: Path) -> 
 
     assert report.left_out == ()
     assert report.kept == 120
+
+
+def test_what_the_source_says_and_the_size_in_the_file_travel_with_each_radiograph(tmp_path: Path) -> None:
+    for seed, name in enumerate(("a.png", "b.png", "c.png")):
+        write_picture(tmp_path / name, seed)
+    Image.open(tmp_path / "b.png").resize((300, 200)).save(tmp_path / "b.png")
+    rows = ["a.png,0,train,north,4Y,F,PA", "b.png,1,test,,,,", "c.png,1,val,south,30M,M,AP"]
+    (tmp_path / "rows.csv").write_text("image_path,label,split,site,age,sex,view\n" + "\n".join(rows))
+    source = read_source(tmp_path / "rows.csv")
+
+    first = load_dataset(source, cache=tmp_path / "cache").take(np.array([2, 1])).circumstances
+    again = load_dataset(source, cache=tmp_path / "cache").circumstances
+
+    assert first.parts.tolist() == ["tuning", "test"]
+    assert first.sites.tolist() == ["south", ""]
+    assert (first.sexes.tolist(), first.views.tolist()) == (["M", ""], ["AP", ""])
+    assert first.ages_years.tolist() == pytest.approx([2.5, np.nan], nan_ok=True)
+    assert list(zip(again.rows.tolist(), again.columns.tolist(), strict=True)) == [(128, 128), (200, 300), (128, 128)]

@@ -53,6 +53,24 @@ def test_a_split_is_a_file_with_a_digest_and_the_same_seed_gives_it_again(
     assert first["training"] + first["tuning"] == 24
 
 
+def test_a_split_by_image_warns_that_it_tears_patients_apart(lingula: Lingula, tmp_path: Path) -> None:
+    doubled = [f"IM-{number:04}-{view:04}.jpeg" for number in range(12) for view in (1, 2)]
+    dataset = write_class_folders(tmp_path / "set", normal=doubled, pneumonia=PNEUMONIA)
+
+    ended = lingula("dataset", "split", dataset, "--out", tmp_path / "s.json", "--by", "image", "--folds", "0")
+
+    torn = ended.rows[0]["patients_on_two_sides"]
+    assert ended.rows[0]["by"] == "image"
+    assert f"warning: split by image: {torn} of 24 patients are on both sides" in ended.err
+
+
+def test_a_split_by_source_without_parts_ends_with_65(lingula: Lingula, dataset: Path, tmp_path: Path) -> None:
+    ended = lingula("dataset", "split", dataset, "--out", tmp_path / "s.json", "--by", "source")
+
+    assert ended.code == 65
+    assert "puts 24 of 24 radiographs in no part" in ended.err
+
+
 def test_a_folder_without_classes_ends_with_65(lingula: Lingula, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert lingula("dataset", "describe", tmp_path / "empty").code == 65

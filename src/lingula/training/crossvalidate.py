@@ -127,7 +127,7 @@ def _judge_fold(
         progress(f"fold {number + 1}/{split.fold_count} {stage}", epoch, epochs, loss)
 
     networks = train_networks(material, rows, targets, recipe, folder=done.parent, progress=told)
-    side = recipe.classifier.side
+    side = recipe.classifier.network.side
     pictures = material.dataset.pixels[held]
     seen = observe(networks.finder, networks.classifier, side, pictures)
     learnt = observe(networks.finder, networks.classifier, side, material.dataset.pixels[rows])

@@ -7,10 +7,10 @@ import numpy as np
 from lingula.errors import TrainingError
 from lingula.training.augment import Pictures
 from lingula.training.crossvalidate import TrainingMaterial
-from lingula.training.dataset import load_dataset
+from lingula.training.dataset import Dataset, load_dataset
 from lingula.training.decoding import decode_files
 from lingula.training.labelled import Progress
-from lingula.training.lungs import read_lung_masks
+from lingula.training.lungs import LungMasks, read_lung_masks
 from lingula.training.network import FRAME
 from lingula.training.recipe import DataRecipe
 from lingula.training.sources import read_source
@@ -29,9 +29,15 @@ def gather(recipe: DataRecipe, data: Path, *, cache: Path, progress: Progress | 
     dataset = load_dataset(read_source(data / recipe.source), size=FRAME, cache=cache, progress=progress)
     return TrainingMaterial(
         dataset=dataset,
-        masks=read_lung_masks(data / recipe.masks, dataset.names, FRAME),
+        masks=_masks(recipe, data, dataset),
         strangers=_strangers(recipe, data, cache),
     )
+
+
+def _masks(recipe: DataRecipe, data: Path, dataset: Dataset) -> LungMasks:
+    if recipe.masks is None:
+        return LungMasks(rows=np.zeros(0, np.int64), masks=np.zeros((0, FRAME, FRAME), np.uint8))
+    return read_lung_masks(data / recipe.masks, dataset.names, FRAME)
 
 
 def _strangers(recipe: DataRecipe, data: Path, cache: Path) -> Pictures:

@@ -5,9 +5,11 @@ inside the package's manifest.
 """
 
 import tomllib
+from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import DataSource, Fraction, IntendedUse, Label
@@ -21,55 +23,145 @@ class DataRecipe(_Part):
     """Where the radiographs are; paths are relative to the folder given on the command line or in LINGULA_DATA."""
 
     source: str
-    masks: str = Field(description="folder of lung masks NAME.png for radiographs of the same NAME")
-    outliers: str | None = Field(default=None, description="a source of radiographs outside the intended use")
+    masks: str | None = Field(
+        default=None,
+        description="folder of lung masks NAME.png for radiographs of the same NAME; only to train a finder",
+    )
+    outliers: str | None = Field(default=None, description="a folder of radiographs outside the intended use")
+    sample: int | None = Field(default=None, gt=0, description="of the radiographs are drawn; all if not given")
     credits: tuple[DataSource, ...]
 
 
 class SplitRecipe(_Part):
-    """Who is trained on and who decides; patients never stand on both sides."""
+    """Who is trained on, who decides and who is looked at once.
 
+    `by = "image"` tears patients apart: it exists to repeat published numbers, and every report says that it leaks.
+    """
+
+    by: Literal["patient", "image", "source"] = Field(
+        default="patient", description="source: the parts that the source itself names"
+    )
     tuning: Fraction = 0.15
     test: Fraction = 0.0
-    folds: int = Field(default=5, ge=2)
+    folds: int = Field(
+        default=5, ge=0, description="for cross-validation; 0 judges on the test part, or the tuning part"
+    )
     judged: int | None = Field(default=None, ge=1, description="of the folds are held out in turn; all if not given")
 
 
 class Schedule(_Part):
-    """How a network is optimised: AdamW, warm-up, cosine decay, an exponential moving average of the weights."""
+    """How a network is optimised."""
 
     epochs: int = Field(gt=0)
     batch: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    warm_up: Fraction = 0.1
-    average: Fraction = Field(default=0.998, description="of the moving average, per step")
+    weight_decay: float = Field(default=0.0, ge=0)
+    optimiser: Literal["adamw", "adam", "sgd", "nadam", "adadelta", "rmsprop"] = "adamw"
+    pace: Literal["cosine", "constant", "one-cycle", "step", "plateau"] = Field(
+        default="cosine", description="how the learning rate moves after the warm-up"
+    )
+    warm_up: Fraction = Field(default=0.1, description="share of all steps")
+    average: Fraction | None = Field(
+        default=0.998, description="of the weights' moving average, per step; none keeps the last weights"
+    )
+    patience: int | None = Field(
+        default=None, gt=0, description="epochs without a better tuning loss before it stops and takes the best weights"
+    )
+    precision: Literal["bf16", "fp32"] = "bf16"
 
 
 class FinderRecipe(_Part):
-    """The lung finder."""
+    """The lung finder: trained on masks, or taken from a package (`package`), for who has none."""
 
-    schedule: Schedule
+    schedule: Schedule | None = None
     widths: tuple[int, int, int, int] = (16, 32, 48, 64)
+    package: str | None = Field(
+        default=None, description="path of a .lingula file, or `shipped`: its lung finder is used as it is"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "FinderRecipe":
+        if (self.schedule is None) == (self.package is None):
+            raise ValueError("give either [finder.schedule], to train one, or package, to take one")
+        return self
+
+
+class Sight(StrEnum):
+    """What the network sees of a radiograph."""
+
+    LUNGS = "lungs"  # the box around the lungs, standardised: what travels to other hospitals
+    FRAME = "frame"  # the whole picture, with every shortcut it holds
+
+
+class NetworkRecipe(_Part):
+    """Which network, how much of it learns, and where its weights begin."""
+
+    name: str = Field(
+        default="lingula", description="lingula, small-cnn, vgg16, resnet50, resnet50v2, or timm/NAME for any of timm's"
+    )
+    sees: Sight = Sight.LUNGS
+    side: int = Field(default=144, gt=0, multiple_of=16, description="pixels of what it sees")
+    widths: tuple[int, int, int, int] = Field(default=(32, 64, 128, 128), description="of lingula's own network")
+    blocks: tuple[int, int, int, int] = Field(default=(1, 2, 2, 1), description="of lingula's own network")
+    pretrained: bool = Field(default=False, description="begin with ImageNet weights, from `weights` or from the hub")
+    weights: str | None = Field(default=None, description="a local file of weights, relative to the data folder")
+    package: str | None = Field(
+        default=None, description="begin with the weights of this .lingula file, or of `shipped`; lingula's own network"
+    )
+    trainable: Literal["all", "head"] | int = Field(
+        default="all", description="a number unfreezes that many layers with weights, counted from the end of the base"
+    )
+    head: tuple[int, ...] = Field(default=(), description="widths of dense layers between the features and the answer")
+    dropout: Fraction = 0.0
+    batch_norm: bool = Field(default=False, description="batch normalisation in the head")
+    l2: float = Field(default=0.0, ge=0, description="penalty on the head's weights, added to the loss")
+
+
+class LossRecipe(_Part):
+    """What is minimised."""
+
+    kind: Literal["binary", "softmax", "focal"] = "binary"
+    gamma: float = Field(default=2.0, ge=0, description="of the focal loss")
+    class_weights: Literal["none", "balanced"] | tuple[float, float] = Field(
+        default="none", description="of normal and pneumonia"
+    )
+    label_smoothing: Fraction = 0.0
+    finding_weight: float = Field(default=0.0, ge=0, description="of the helper task normal/bacteria/virus")
+    teacher_weight: Fraction = Field(default=0.0, description="of what the folds' networks say of the same picture")
+
+
+class AugmentRecipe(_Part):
+    """What a training picture goes through; every value 0 leaves it as it is."""
+
+    rotation: float = Field(default=10.0, ge=0, description="degrees at most, either way")
+    zoom: float = Field(default=0.12, ge=0, description="natural logarithm of the scale, at most, either way")
+    shift: float = Field(default=0.06, ge=0, description="of the side, at most, either way")
+    shear: float = Field(default=0.08, ge=0)
+    flip: Fraction = Field(default=0.5, description="of the pictures are mirrored")
+    exposure: float = Field(default=1.0, ge=0, description="strength of gamma, contrast, brightness and noise")
+    sharpness: float = Field(default=1.0, ge=0, description="strength of blur and sharpening")
+    recompress: Fraction = Field(default=0.3, description="of the pictures become JPEG of quality 25-90 again")
+    erase: Fraction = 0.15
+    mixup: float = Field(default=0.0, ge=0, description="alpha of the beta distribution")
+    swap_surroundings: Fraction = Field(default=0.1, description="of the lungs lie in another patient's surroundings")
+    blank_lungs: Fraction = Field(default=0.08, description="of the pictures; their target is to be undecided")
+
+    @classmethod
+    def nothing(cls) -> "AugmentRecipe":
+        """Give the recipe that leaves every picture as it is."""
+        return cls.model_validate(dict.fromkeys(cls.model_fields, 0.0))
 
 
 class ClassifierRecipe(_Part):
-    """The classifier and what its pictures go through."""
+    """The classifier: network, loss, what its pictures go through, how it is optimised."""
 
     schedule: Schedule
     final_epochs: int | None = Field(
         default=None, gt=0, description="of the network that is shipped, if it may learn longer than those of the folds"
     )
-    side: int = Field(default=144, gt=0, multiple_of=16, description="pixels of the lungs' picture")
-    widths: tuple[int, int, int, int] = (32, 64, 128, 128)
-    blocks: tuple[int, int, int, int] = (1, 2, 2, 1)
-    label_smoothing: Fraction = 0.05
-    finding_weight: float = Field(default=0.2, ge=0, description="of the helper task normal/bacteria/virus in the loss")
-    mixup: float = Field(default=0.2, ge=0, description="alpha of the beta distribution; 0 is off")
-    recompress: Fraction = 0.3
-    erase: Fraction = 0.25
-    swap_surroundings: Fraction = 0.25
-    blank_lungs: Fraction = Field(default=0.1, description="of the pictures; their target is to be undecided")
+    network: NetworkRecipe = NetworkRecipe()
+    loss: LossRecipe = LossRecipe()
+    augment: AugmentRecipe = AugmentRecipe()
 
 
 class OperatingPointRecipe(_Part):
@@ -88,11 +180,15 @@ class NoveltyRecipe(_Part):
 
 
 class GateRecipe(_Part):
-    """What must hold before a package is written; otherwise the run fails and says which."""
+    """What must hold before a package is written, and again before it is promoted; it travels in the package."""
 
-    auroc_at_least: Fraction
-    lungs_blanked_auroc_at_most: Fraction
-    false_refusal_at_most: Fraction
+    auroc_at_least: Fraction = 0.0
+    sensitivity_at_least: Fraction = Field(default=0.0, description="at the rule-out point")
+    specificity_at_least: Fraction = Field(default=0.0, description="at the rule-out point")
+    calibration_error_at_most: Fraction = 1.0
+    worst_stress_auroc_at_least: Fraction = 0.0
+    lungs_blanked_auroc_at_most: Fraction = 1.0
+    false_refusal_at_most: Fraction = 1.0
     parity_at_most: float = 1e-4
 
 
@@ -106,6 +202,15 @@ class PackageRecipe(_Part):
     label: Label
 
 
+class TrackingRecipe(_Part):
+    """Where a run is written down beside its own folder."""
+
+    mlflow: str | None = Field(
+        default=None, description="URI of an MLflow server or folder; none: `mlruns` beside runs"
+    )
+    tensorboard: bool = False
+
+
 class Recipe(_Part):
     """A whole run."""
 
@@ -114,10 +219,11 @@ class Recipe(_Part):
     split: SplitRecipe
     finder: FinderRecipe
     classifier: ClassifierRecipe
-    operating_points: OperatingPointRecipe
-    novelty: NoveltyRecipe
+    operating_points: OperatingPointRecipe = OperatingPointRecipe()
+    novelty: NoveltyRecipe = NoveltyRecipe()
     gate: GateRecipe
     package: PackageRecipe
+    tracking: TrackingRecipe = TrackingRecipe()
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
+from lingula.errors import TrainingError
 from lingula.training.augment import (
     Pictures,
     chance,
@@ -87,6 +88,8 @@ def train_lung_finder(
 
     A third of each batch has masks, a third are other real radiographs, a third are outliers.
     """
+    if recipe.schedule is None:
+        raise TrainingError("[finder] names a package and has no schedule to train by")
     torch.manual_seed(seed)
     finder = LungFinder(recipe.widths)
     third = recipe.schedule.batch // 3
@@ -149,7 +152,7 @@ def train_classifier(
 ) -> Classifier:
     """Learn the label from the lungs' pictures."""
     torch.manual_seed(seed)
-    classifier = Classifier(recipe.widths, recipe.blocks)
+    classifier = Classifier(recipe.network.widths, recipe.network.blocks)
     boxes = lung_box(examples.masks)
     batch = recipe.schedule.batch
     steps = len(examples.pictures) // batch
@@ -167,20 +170,21 @@ def train_classifier(
 def _classifier_loss(
     examples: LabelledExamples, boxes: Tensor, chosen: Tensor, recipe: ClassifierRecipe, generator: Generator
 ) -> Callable[[Classifier], Tensor]:
-    pictures = as_tensor(recompressed(examples.pictures[chosen.numpy()], recipe.recompress, generator))
+    augment, loss_recipe = recipe.augment, recipe.loss
+    pictures = as_tensor(recompressed(examples.pictures[chosen.numpy()], augment.recompress, generator))
     masks = F.interpolate(examples.masks[chosen], size=(FRAME, FRAME), mode="bilinear")
-    both = posed(torch.cat([pictures, masks], dim=1), boxes[chosen], recipe.side, generator)
+    both = posed(torch.cat([pictures, masks], dim=1), boxes[chosen], recipe.network.side, generator)
     lungs, masks = both[:, :1], both[:, 1:]
     targets = torch.from_numpy(examples.targets)[chosen][:, None]
-    targets = targets * (1 - recipe.label_smoothing) + 0.5 * recipe.label_smoothing
+    targets = targets * (1 - loss_recipe.label_smoothing) + 0.5 * loss_recipe.label_smoothing
     findings = torch.from_numpy(examples.findings)[chosen]
-    lungs = surroundings_swapped(lungs, masks, recipe.swap_surroundings, generator)
-    blank = chance(len(lungs), recipe.blank_lungs, generator)
+    lungs = surroundings_swapped(lungs, masks, augment.swap_surroundings, generator)
+    blank = chance(len(lungs), augment.blank_lungs, generator)
     lungs = torch.where(blank[:, None, None, None], lungs_blanked(lungs, masks), lungs)
     targets = torch.where(blank[:, None], torch.tensor(0.5), targets)
     findings = torch.where(blank, torch.tensor(-100), findings)
-    lungs = erased(exposed(lungs, generator), recipe.erase, generator)
-    share = _mixing_share(recipe.mixup, generator)
+    lungs = erased(exposed(lungs, generator), augment.erase, generator)
+    share = _mixing_share(augment.mixup, generator)
     order = torch.randperm(len(lungs), generator=generator)
     lungs = share * lungs + (1 - share) * lungs[order]
 
@@ -189,7 +193,7 @@ def _classifier_loss(
         logit, finding = logit.float(), finding.float()
         mixed = share * targets + (1 - share) * targets[order]
         helper = share * F.cross_entropy(finding, findings) + (1 - share) * F.cross_entropy(finding, findings[order])
-        return F.binary_cross_entropy_with_logits(logit, mixed) + recipe.finding_weight * helper
+        return F.binary_cross_entropy_with_logits(logit, mixed) + loss_recipe.finding_weight * helper
 
     return loss
 

@@ -125,7 +125,7 @@ def _final(recipe: Recipe) -> Recipe:
 def _settled(
     run: Run, recipe: Recipe, material: TrainingMaterial, split: Split, judged: OutOfFold, networks: Networks
 ) -> Findings:
-    side, pixels = recipe.classifier.side, material.dataset.pixels
+    side, pixels = recipe.classifier.network.side, material.dataset.pixels
     training, tuning = split.rows(Part.TRAINING), split.rows(Part.TUNING)
     learnt = observe(networks.finder, networks.classifier, side, pixels[training])
     seen = observe(networks.finder, networks.classifier, side, pixels[tuning])
@@ -170,7 +170,7 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
         split_digest=digest,
         commit=commit,
         parity=parity,
-        graph=describe_graph(DEFAULT_PREPROCESSING, recipe.classifier.widths[-1]),
+        graph=describe_graph(DEFAULT_PREPROCESSING, recipe.classifier.network.widths[-1]),
     )
     manifest = assemble_manifest(recipe, findings, origin)
     out.mkdir(parents=True, exist_ok=True)
@@ -181,6 +181,6 @@ def _reader(run: Run, recipe: Recipe) -> Reader:
     saved = torch.load(run.networks_path, weights_only=True)
     finder = LungFinder(recipe.finder.widths)
     finder.load_state_dict(saved["finder"])
-    classifier = Classifier(recipe.classifier.widths, recipe.classifier.blocks)
+    classifier = Classifier(recipe.classifier.network.widths, recipe.classifier.network.blocks)
     classifier.load_state_dict(saved["classifier"])
-    return Reader(finder, classifier, recipe.classifier.side, Settlement(**saved["settlement"])).eval()
+    return Reader(finder, classifier, recipe.classifier.network.side, Settlement(**saved["settlement"])).eval()

@@ -8,7 +8,7 @@ import torch
 from made.chests import drawn_chest
 
 from lingula.training.network import FRAME
-from lingula.training.recipe import ClassifierRecipe, FinderRecipe, Schedule
+from lingula.training.recipe import ClassifierRecipe, FinderRecipe, NetworkRecipe, Schedule
 from lingula.training.train import LabelledExamples, LungExamples, find_lungs, train_classifier, train_lung_finder
 
 
@@ -19,6 +19,7 @@ def _one_thread() -> None:
 
 CHESTS = [drawn_chest(number, has_opacity=number % 2 == 1) for number in range(24)]
 PICTURES = np.stack([chest.pixels for chest in CHESTS])
+SMALL = NetworkRecipe(side=64, widths=(8, 8, 8, 8), blocks=(1, 1, 1, 1))
 MASKS = np.stack([chest.mask for chest in CHESTS])
 
 
@@ -37,7 +38,7 @@ class Killed(Exception):
 
 
 def test_a_killed_training_goes_on_with_the_same_result(tmp_path: Path) -> None:
-    recipe = ClassifierRecipe(schedule=schedule(3), side=64, widths=(8, 8, 8, 8), blocks=(1, 1, 1, 1))
+    recipe = ClassifierRecipe(schedule=schedule(3), network=SMALL)
 
     def killed_after_two(_stage: str, epoch: int, _epochs: int, _loss: float) -> None:
         if epoch == 2:
@@ -56,7 +57,7 @@ def test_a_killed_training_goes_on_with_the_same_result(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
-    recipe = ClassifierRecipe(schedule=schedule(1), side=64, widths=(8, 8, 8, 8), blocks=(1, 1, 1, 1))
+    recipe = ClassifierRecipe(schedule=schedule(1), network=SMALL)
     one, two, other = (
         train_classifier(labelled(), recipe, seed, progress=lambda *_: None).pneumonia.weight for seed in (1, 1, 2)
     )

@@ -65,7 +65,11 @@ def evaluate_package(
     write_predictions(out / FILE_NAME, outcomes)
     (out / "evaluation.json").write_bytes(TypeAdapter(EvaluationResult).dump_json(result, indent=2))
     cases = Cases.of(outcomes)
-    scored = Scored(labels=cases.labels, probabilities=cases.probabilities) if cases.has_both_labels else None
+    scored = (
+        Scored(labels=cases.labels, probabilities=cases.probabilities, patients=cases.patients)
+        if cases.has_both_labels
+        else None
+    )
     write_page(out / "evaluation.html", result, scored, source if with_pictures else None)
     return result
 

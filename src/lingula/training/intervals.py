@@ -5,7 +5,8 @@ A patient's radiographs resemble each other, so the patient is drawn, not the ra
 References
 ----------
 Wilson EB, JASA 1927; DeLong ER et al., Biometrics 1988; Sun X, Xu W, IEEE Signal Processing Letters 2014 (fast DeLong);
-Field CA, Welsh AH, JRSS B 2007 (bootstrap of clusters).
+Obuchowski NA, Biometrics 1997 (DeLong's test of clustered data); Field CA, Welsh AH, JRSS B 2007 (bootstrap of
+clusters).
 """
 
 import math
@@ -173,21 +174,66 @@ def _estimate(value: float, drawn: NDArray[np.float64]) -> Estimate | None:
     return Estimate(value=value, low=float(low), high=float(high))
 
 
+def clustered_band(
+    statistic: Statistic,
+    labels: Labels,
+    scores: Scores,
+    patients: NDArray[np.str_],
+    *,
+    repeats: int = REPEATS,
+    seed: int = 0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the lower and upper limits of many values at once: of a statistic of shape (repeats, places).
+
+    A place is NaN where the statistic is undefined in more than half of the repetitions.
+    """
+    (drawn,) = _repeated([(statistic, scores)], labels, patients, repeats=repeats, seed=seed)
+    limits = np.full((2, drawn.shape[1]), np.nan)
+    kept = np.isfinite(drawn).mean(axis=0) >= 0.5  # noqa: PLR2004  half
+    limits[:, kept] = np.nanquantile(drawn[:, kept], [_LOW, _HIGH], axis=0)
+    return limits[0], limits[1]
+
+
 def delong_test(labels: Labels, first: Scores, second: Scores) -> PairedTest:
     """Compare two AUROCs measured on the same radiographs; it takes radiographs as independent.
 
-    Where patients have several radiographs `clustered_difference` is the safer answer.
+    Where patients have several radiographs `clustered_delong_test` and `clustered_difference` are the safer answers.
+    """
+    return clustered_delong_test(labels, first, second, np.arange(len(labels)).astype(np.str_))
+
+
+def clustered_delong_test(labels: Labels, first: Scores, second: Scores, patients: NDArray[np.str_]) -> PairedTest:
+    """Compare two AUROCs measured on the same radiographs, of which a patient may have several.
+
+    With one radiograph per patient this is DeLong's test.
+
+    Raises
+    ------
+    TrainingError
+        If a label has radiographs of fewer than two patients.
+
+    References
+    ----------
+    Obuchowski NA, Nonparametric analysis of clustered ROC curve data, Biometrics 1997;53:567-578, equations 2 to 5,
+    applied to the difference of two curves.
     """
     positive, negative = labels == 1, labels == 0
-    if positive.sum() < 2 or negative.sum() < 2:  # noqa: PLR2004  a variance needs two
-        raise TrainingError("DeLong's test needs at least two radiographs of each label")
     parts = [_placements(scores[positive], scores[negative]) for scores in (first, second)]
-    areas = [float(of_positive.mean()) for of_positive, _ in parts]
-    by_positive = np.cov(np.stack([of_positive for of_positive, _ in parts])) / positive.sum()
-    by_negative = np.cov(np.stack([of_negative for _, of_negative in parts])) / negative.sum()
-    covariance = by_positive + by_negative
-    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    difference = areas[0] - areas[1]
+    names, member = np.unique(patients, return_inverse=True)
+    sides = []
+    for rows, (of_first, of_second) in zip((positive, negative), zip(*parts, strict=True), strict=True):
+        differences, owners = of_first - of_second, member[rows]
+        if len(np.unique(owners)) < 2:  # noqa: PLR2004  a variance needs two
+            raise TrainingError("a test between two AUROCs needs radiographs of two patients or more of each label")
+        centred = differences - differences.mean()
+        sides.append((np.bincount(owners, centred, len(names)), len(np.unique(owners)), int(rows.sum())))
+    (by_positive, ill, positives), (by_negative, well, negatives) = sides
+    variance = (
+        ill / (ill - 1) * float(np.square(by_positive).sum()) / positives**2
+        + well / (well - 1) * float(np.square(by_negative).sum()) / negatives**2
+        + 2 * len(names) / (len(names) - 1) * float(by_positive @ by_negative) / (positives * negatives)
+    )
+    difference = float(parts[0][0].mean() - parts[1][0].mean())
     error = math.sqrt(max(variance, 0.0))
     p_value = math.erfc(abs(difference) / error / math.sqrt(2)) if error > 0 else float(difference == 0)
     low, high = difference - _Z95 * error, difference + _Z95 * error

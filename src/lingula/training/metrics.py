@@ -23,8 +23,10 @@ from lingula.training.intervals import (
     Statistic,
     Weights,
     check_cases,
+    clustered_band,
     clustered_bootstrap,
     clustered_bootstraps,
+    clustered_delong_test,
     clustered_difference,
     delong_test,
     never_certain,
@@ -47,12 +49,15 @@ __all__ = [
     "ReliabilityBin",
     "Scores",
     "Statistic",
+    "Weights",
     "auroc",
     "average_precision",
     "brier_score",
     "check_cases",
+    "clustered_band",
     "clustered_bootstrap",
     "clustered_bootstraps",
+    "clustered_delong_test",
     "clustered_difference",
     "decide",
     "decision_statistic",
@@ -64,6 +69,7 @@ __all__ = [
     "weighted_auroc",
     "weighted_average_precision",
     "weighted_brier",
+    "weighted_by_score",
     "wilson_interval",
 ]
 
@@ -84,7 +90,7 @@ def average_precision(labels: Labels, scores: Scores) -> float:
 
 def weighted_auroc(labels: Labels, scores: Scores, weights: Weights) -> NDArray[np.float64]:
     """AUROC for each row of weights; NaN where a repetition has drawn one label only."""
-    positive, negative = _by_score(labels, scores, weights)
+    positive, negative = weighted_by_score(labels, scores, weights)
     below = np.cumsum(negative, axis=1) - negative / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         area: NDArray[np.float64] = (positive * below).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1))
@@ -93,7 +99,7 @@ def weighted_auroc(labels: Labels, scores: Scores, weights: Weights) -> NDArray[
 
 def weighted_average_precision(labels: Labels, scores: Scores, weights: Weights) -> NDArray[np.float64]:
     """Average precision for each row of weights; NaN where a repetition has drawn no positive."""
-    positive, negative = (side[:, ::-1] for side in _by_score(labels, scores, weights))
+    positive, negative = (side[:, ::-1] for side in weighted_by_score(labels, scores, weights))
     found = np.cumsum(positive, axis=1)
     flagged = found + np.cumsum(negative, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -107,8 +113,8 @@ def _plain(statistic: Statistic, labels: Labels, scores: Scores) -> float:
     return float(statistic(labels, scores, np.ones((1, len(labels))))[0])
 
 
-def _by_score(labels: Labels, scores: Scores, weights: Weights) -> tuple[Weights, Weights]:
-    """Sum the weights of positives and of negatives at each distinct score, lowest first."""
+def weighted_by_score(labels: Labels, scores: Scores, weights: Weights) -> tuple[Weights, Weights]:
+    """Sum the weights of positives and of negatives at each distinct score, lowest first; (repeats, scores) each."""
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
     drawn, is_positive = weights[:, order], labels[order] == 1

@@ -14,6 +14,7 @@ from PIL import Image
 
 from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING, resize_pixels
 from lingula.radiology.reading import read_radiograph
+from lingula.training.charts import to_svg
 from lingula.training.figures import (
     Scored,
     draw_histogram,
@@ -116,7 +117,8 @@ def _figures(made: Measured, scored: Scored) -> str:
         draw_reliability(made.reliability),
         draw_histogram(scored, thresholds),
     )
-    return f'<h2>Curves</h2><div class="figures">{"".join(f"<div>{figure}</div>" for figure in drawn)}</div>'
+    made_here = "".join(f"<div>{to_svg(chart, for_page=True)}</div>" for chart in drawn)
+    return f'<h2>Curves</h2><div class="figures">{made_here}</div>'
 
 
 def _ranking(result: EvaluationResult) -> str:

@@ -1,12 +1,11 @@
-import re
-from xml.etree import ElementTree as ET
-
 import numpy as np
 import pytest
 from made.labels import made_scores
 from made.packages import made_manifest
 
+from lingula.training.charts import Band, Bars, Chart, Dots, Line, Words, to_svg
 from lingula.training.figures import (
+    Named,
     Scored,
     draw_histogram,
     draw_precision_recall,
@@ -18,33 +17,30 @@ from lingula.training.figures import (
 from lingula.training.measures import measure
 from lingula.training.metrics import auroc
 
-LEFT, TOP, WIDTH, HEIGHT = 50, 30, 276, 246  # of the frame inside a figure
 
-
-def corners(svg: str, css: str) -> list[tuple[float, float]]:
-    """Give a line's corners in the figure's own units, 0-1."""
-    (line,) = (entry for entry in ET.fromstring(svg) if entry.get("class") == css)  # noqa: S314  made here
-    pairs = re.findall(r"([\d.]+),([\d.]+)", line.get("points", ""))
-    return [((float(x) - LEFT) / WIDTH, 1 - (float(y) - TOP) / HEIGHT) for x, y in pairs]
+def curve(chart: Chart, series: int = 0) -> list[tuple[float, float]]:
+    """Give the points of a series' line."""
+    (line,) = (mark for mark in chart.marks if isinstance(mark, Line) and mark.series == series)
+    return list(line.points)
 
 
 @pytest.mark.parametrize("count", [30, 3000])
 def test_the_area_under_the_drawn_curve_is_the_auroc(count: int) -> None:
     made = made_scores(count, separation=1.2)
 
-    drawn = corners(draw_roc(Scored(labels=made.labels, probabilities=made.probabilities), []), "curve")
+    drawn = curve(draw_roc(Scored(labels=made.labels, probabilities=made.probabilities)))
 
     x, y = np.array(drawn).T
-    assert drawn[0] == pytest.approx((0, 0), abs=1e-3)
-    assert drawn[-1] == pytest.approx((1, 1), abs=1e-3)
-    assert len(drawn) <= 501
-    assert float(np.trapezoid(y, x)) == pytest.approx(auroc(made.labels, made.probabilities), abs=0.005)
+    assert drawn[0] == (0, 0)
+    assert drawn[-1] == (1, 1)
+    assert len(drawn) <= 1000
+    assert float(np.trapezoid(y, x)) == pytest.approx(auroc(made.labels, made.probabilities), abs=0.002)
 
 
-def test_all_figures_are_whole_and_name_their_points() -> None:
+def test_figures_name_their_points_and_thresholds() -> None:
     made = made_scores(100)
     found = measure(made.labels, made.probabilities, made.patients, made_manifest().operating_points)
-    scored = Scored(labels=made.labels, probabilities=made.probabilities)
+    scored = Scored(labels=made.labels, probabilities=made.probabilities, patients=made.patients)
 
     figures = (
         draw_roc(scored, markers_on_roc(found.points)),
@@ -54,10 +50,46 @@ def test_all_figures_are_whole_and_name_their_points() -> None:
     )
 
     for figure in figures:
-        assert ET.fromstring(figure).get("role") == "img"  # noqa: S314  made here
-        assert "nan" not in figure
-    assert all(name in figures[0] for name in ("rule out", "rule in", "one half"))
-    assert "&lt;rule&gt; in" in figures[3]
+        assert "nan" not in to_svg(figure)
+    for figure in figures[:2]:
+        words = {mark.words for mark in figure.marks if isinstance(mark, Words)}
+        assert words == {"rule out", "rule in", "one half"}
+        assert any(isinstance(mark, Band) for mark in figure.marks)
+    assert "&lt;rule&gt; in" in to_svg(figures[3])
+
+
+def test_the_reliability_figure_shows_each_bin_with_its_interval() -> None:
+    made = made_scores(300)
+    found = measure(made.labels, made.probabilities, made.patients, made_manifest().operating_points)
+
+    figure = draw_reliability(found.reliability)
+
+    (dots,) = (mark for mark in figure.marks if isinstance(mark, Dots))
+    assert list(dots.points) == [(entry.mean_probability, entry.observed) for entry in found.reliability]
+    assert sum(isinstance(mark, Line) and mark.series == 0 for mark in figure.marks) == 15
+
+
+def test_the_bars_of_each_label_add_up_to_all_of_it() -> None:
+    made = made_scores(200)
+
+    figure = draw_histogram(Scored(labels=made.labels, probabilities=made.probabilities))
+
+    bars = [mark for mark in figure.marks if isinstance(mark, Bars)]
+    assert [mark.name for mark in bars] == ["normal", "pneumonia"]
+    for mark in bars:
+        assert sum(top for _, _, _, top in mark.boxes) == pytest.approx(1)
+
+
+def test_several_curves_have_names_and_lines_of_their_own() -> None:
+    both = [
+        Named(name=name, scored=Scored(labels=made.labels, probabilities=made.probabilities, patients=made.patients))
+        for name, made in (("one", made_scores(60)), ("two", made_scores(60, separation=1.0)))
+    ]
+
+    figure = draw_roc(both)
+
+    assert curve(figure, 0) != curve(figure, 1)
+    assert [mark.name for mark in figure.marks if isinstance(mark, Line) and mark.name] == ["one", "two"]
 
 
 def test_a_point_that_flags_nobody_has_no_place_on_precision_and_recall() -> None:

@@ -1,12 +1,19 @@
 import numpy as np
 import pytest
 from made.labels import made_scores
+from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
 from lingula.training.metrics import (
     Confusion,
+    Labels,
+    PairedTest,
+    Scores,
+    Weights,
     auroc,
+    clustered_band,
     clustered_bootstrap,
+    clustered_delong_test,
     clustered_difference,
     decision_statistic,
     delong_test,
@@ -103,5 +110,55 @@ def test_a_model_compared_with_itself_does_not_differ() -> None:
 
 
 def test_delong_needs_two_of_each_label() -> None:
-    with pytest.raises(TrainingError, match="two radiographs of each label"):
+    with pytest.raises(TrainingError, match="two patients or more of each label"):
         delong_test(np.array([1, 0, 0]), np.array([0.5, 0.2, 0.1]), np.array([0.5, 0.2, 0.1]))
+
+
+def test_obuchowskis_test_equals_an_example_worked_by_hand() -> None:
+    # Patients a: positives 3, 1 and negative 2; b: positive 4; c: negative 0. The second model is perfect.
+    labels = np.array([1, 1, 0, 1, 0])
+    patients = np.array(["a", "a", "a", "b", "c"])
+    first, second = np.array([3.0, 1, 2, 4, 0]), np.array([5.0, 4, 2, 6, 1])
+
+    test = clustered_delong_test(labels, first, second, patients)
+
+    # Placements first minus second: positives 0, -1/2, 0; negatives -1/3, 0; their means are both -1/6.
+    by_positive = np.array([1 / 6 - 1 / 3, 1 / 6])  # a, b: summed over a patient's radiographs
+    by_negative = np.array([-1 / 6, 1 / 6])  # a, c
+    variance = 2 * (by_positive**2).sum() / 3**2 + 2 * (by_negative**2).sum() / 2**2
+    variance += 2 * 3 / 2 * (by_positive[0] * by_negative[0]) / (3 * 2)
+    assert test.difference.value == pytest.approx(-1 / 6)
+    assert (test.difference.high - test.difference.low) / 2 == pytest.approx(1.96 * np.sqrt(variance), rel=1e-3)
+
+
+def test_obuchowskis_test_equals_the_bootstrap_of_patients_and_not_delongs() -> None:
+    rng = np.random.default_rng(3)
+    made = made_scores(150, separation=1.2)
+    other = made.probabilities + rng.normal(size=150) * 0.2
+    labels, first, second = np.repeat(made.labels, 4), np.repeat(made.probabilities, 4), np.repeat(other, 4)
+    patients = np.repeat(np.arange(150), 4).astype(np.str_)
+
+    clustered = clustered_delong_test(labels, first, second, patients)
+    drawn = clustered_difference(weighted_auroc, labels, (first, second), patients, seed=2)
+    plain = delong_test(labels, first, second)
+
+    def width(test: PairedTest) -> float:
+        return test.difference.high - test.difference.low
+
+    assert width(clustered) == pytest.approx(width(drawn), rel=0.08)
+    assert width(clustered) == pytest.approx(2 * width(plain), rel=0.02)  # four copies of each
+
+
+def test_limits_of_many_values_at_once_are_those_of_each() -> None:
+    made = made_scores(80)
+
+    def several(labels: Labels, scores: Scores, weights: Weights) -> NDArray[np.float64]:
+        area = weighted_auroc(labels, scores, weights)
+        return np.stack([area, np.full(len(area), np.nan), 1 - area], axis=1)
+
+    low, high = clustered_band(several, made.labels, made.probabilities, made.patients, repeats=200, seed=1)
+    alone = clustered_bootstrap(weighted_auroc, made.labels, made.probabilities, made.patients, repeats=200, seed=1)
+
+    assert [low[0], high[0]] == pytest.approx([alone.low, alone.high])
+    assert [low[2], high[2]] == pytest.approx([1 - alone.high, 1 - alone.low])
+    assert np.isnan([low[1], high[1]]).all()

@@ -8,6 +8,7 @@ import pytest
 from lingula.queues.queue import WorkQueue, open_queue
 from lingula.records.accounts import Accounts
 from lingula.records.records import Records, RecordsPlace, open_records
+from lingula.records.shadows import Shadows
 from lingula.stores.store import ObjectStore, open_store
 
 STORES = ("file://{folder}/originals", "memory://")
@@ -41,3 +42,8 @@ def records(place: RecordsPlace) -> Records:
 @pytest.fixture
 def accounts(place: RecordsPlace) -> Accounts:
     return place.accounts
+
+
+@pytest.fixture
+def shadows(place: RecordsPlace) -> Shadows:
+    return place.shadows

@@ -9,7 +9,8 @@ from made.arrivals import NOON, NORTH, SOUTH, after, made_arrival, made_refusal,
 from lingula.errors import Conflict, NotFound
 from lingula.radiology.identifiers import InstanceId, StudyId
 from lingula.radiology.study import Band, Priority, Status
-from lingula.records.records import Claim, Records, TimelineEntry, Verdict, WorklistQuery
+from lingula.records.records import Records, TimelineEntry, WorklistQuery
+from lingula.records.reviews import Claim, Verdict
 
 S1, S2 = StudyId("s1"), StudyId("s2")
 

@@ -21,7 +21,8 @@ from made.arrivals import (
 
 from lingula.radiology.identifiers import InstanceId, StudyId
 from lingula.radiology.study import Band, Priority, Status
-from lingula.records.records import Claim, Records, Verdict, WorklistQuery, WorklistRow, open_records
+from lingula.records.records import Records, WorklistQuery, WorklistRow, open_records
+from lingula.records.reviews import Claim, Verdict
 from lingula.triage.priority import effective_priority
 
 CAPS = {Priority.ROUTINE: timedelta(seconds=400), Priority.URGENT: timedelta(seconds=100)}
@@ -158,6 +159,8 @@ def test_a_row_says_what_decides_its_place(records: Records) -> None:
         priority=Priority.ASAP,
         effective_priority=Priority.ASAP,
         probability=0.93,
+        rule_out_threshold=0.1,
+        rule_in_threshold=0.7,
         novelty=0.125,
         reason=None,
         received_at=NOON,

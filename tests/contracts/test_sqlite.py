@@ -19,13 +19,14 @@ from sqlalchemy import Connection, StaticPool, create_engine, event, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from lingula.errors import BackendUnavailable, SettingsError
-from lingula.radiology.identifiers import InstanceId
+from lingula.radiology.identifiers import InstanceId, StudyId
 from lingula.radiology.study import Status
+from lingula.records.metadata import metadata
 from lingula.records.records import RecordsPlace, TimelineEntry, open_records
 from lingula.records.schema import EARLIER_REVISIONS, MIGRATIONS, NEWEST_REVISION, bring_up_to_date, migrate
 from lingula.records.sqlite import SqliteTransactions
-from lingula.records.tables import metadata
 
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 WRITER = """
 import os
 import sys
@@ -310,6 +311,40 @@ def test_migrating_from_nothing_gives_the_tables_as_they_are_now() -> None:
     assert as_migrated == as_made
     assert set(as_made) >= set(metadata.tables)
     assert revision == NEWEST_REVISION
+
+
+def test_records_of_the_first_schema_are_brought_up_to_date_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript((FIXTURES / "records-0001.sql").read_text())
+    connection.close()
+
+    place = open_records(url_of(path))
+
+    assert place.records.instance(InstanceId("i1")).assessment == made_result("i1")
+    assert [review.new.reviewer for review in place.records.study(StudyId("s1")).reviews] == ["ann"]
+    assert place.records.instance(InstanceId("i3")).status is Status.RECEIVED
+    opened = place.shadows.open_shadows("2" * 64, NOON, begun_before=NOON, at_most=10)
+    assert opened.instances == [InstanceId("i1"), InstanceId("i2")]
+    place.records.close()
+
+
+def test_the_release_before_goes_on_beside_a_migration(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript((FIXTURES / "records-0001.sql").read_text())
+    connection.close()
+    before = sqlite3.connect(path, isolation_level=None)  # a program of the release before has it open
+    (held,) = before.execute("SELECT count(*) FROM instances").fetchone()
+
+    place = open_records(url_of(path))
+    before.execute("UPDATE instances SET attempts = attempts + 1 WHERE id = 'i3'")
+    before.execute("DELETE FROM timeline")
+
+    assert place.records.instance(InstanceId("i3")).attempts == 1
+    assert before.execute("SELECT count(*) FROM instances").fetchone() == (held,)
+    before.close()
+    place.records.close()
 
 
 def test_the_migrations_are_one_line_that_ends_at_the_newest() -> None:

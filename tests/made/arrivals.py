@@ -15,7 +15,9 @@ from lingula.radiology.identifiers import (
     StudyInstanceUid,
 )
 from lingula.radiology.study import Band, FileFormat, Instance, Priority, Status
-from lingula.records.records import Assessment, NewInstance, NewReview, Verdict
+from lingula.records.records import Assessment, NewInstance
+from lingula.records.reviews import NewReview, Verdict
+from lingula.records.shadows import ShadowStatement
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 NORTH, SOUTH = SiteName("north"), SiteName("south")
@@ -95,6 +97,25 @@ def made_result(name: str = "i1", band: Band = Band.LIKELY, *, package: str = "1
         package_sha256=package,
         rule_out_threshold=0.1,
         rule_in_threshold=0.7,
+    )
+
+
+def made_shadow(name: str = "i1", band: Band = Band.LIKELY, *, package: str = "2" * 64) -> ShadowStatement:
+    """Give a candidate's statement."""
+    return ShadowStatement(
+        instance=InstanceId(name),
+        package_name="candidate",
+        package_version="2.0.0",
+        package_sha256=package,
+        status=Status.ASSESSED,
+        assessed_at=after(2),
+        seconds=0.5,
+        code_version="0.1.0",
+        probability=PROBABILITY_OF[band],
+        band=band,
+        novelty=0.25,
+        rule_out_threshold=0.2,
+        rule_in_threshold=0.8,
     )
 
 

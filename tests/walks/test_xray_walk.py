@@ -13,7 +13,8 @@ from lingula.queues.queue import open_queue
 from lingula.radiology.identifiers import InstanceId, SiteName
 from lingula.radiology.reading import read_radiograph
 from lingula.radiology.study import Priority, Status
-from lingula.records.records import Records, Verdict, open_records
+from lingula.records.records import Records, open_records
+from lingula.records.reviews import Verdict
 from lingula.stores.store import open_store
 from lingula.triage.assess import Assessor
 from lingula.triage.events import Event as Happened

@@ -8,7 +8,6 @@ Every method raises `BackendUnavailable` if the place does not answer.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -16,14 +15,8 @@ from lingula.errors import SettingsError
 from lingula.radiology.identifiers import InstanceId, SiteName, SourceName, StudyId
 from lingula.radiology.study import Band, Instance, Priority, Status
 from lingula.records.accounts import Accounts
-
-
-class Verdict(StrEnum):
-    """A doctor's word on a study."""
-
-    AGREE = "agree"
-    DISAGREE = "disagree"
-    UNSURE = "unsure"
+from lingula.records.reviews import Claim, NewReview, Review, Verdict
+from lingula.records.shadows import Shadows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,34 +70,6 @@ class StoredInstance:
     status: Status
     attempts: int  # begun, the one under way included
     assessment: Assessment | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewReview:
-    """A doctor's verdict to be recorded; earlier ones stay."""
-
-    study: StudyId
-    reviewer: str  # user name
-    verdict: Verdict
-    reviewed_at: datetime
-    finding: str | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Review:
-    """A recorded verdict; `number` counts from 1 within its study."""
-
-    number: int
-    new: NewReview
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A doctor has a study open until `until`."""
-
-    reviewer: str
-    until: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +135,8 @@ class WorklistRow:
     priority: Priority
     effective_priority: Priority  # after the waiting-time cap
     probability: float | None  # of the instance that decides
+    rule_out_threshold: float | None  # of the package that stated it; no other package's limits say what it means
+    rule_in_threshold: float | None
     novelty: float | None
     reason: str | None
     received_at: datetime
@@ -281,10 +248,11 @@ class Records(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordsPlace:
-    """What one records URL opens: radiographs and accounts in the same database."""
+    """What one records URL opens: radiographs, accounts and a candidate's statements in the same database."""
 
     records: Records
     accounts: Accounts
+    shadows: Shadows
 
 
 def open_records(url: str) -> RecordsPlace:

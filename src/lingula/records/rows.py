@@ -19,7 +19,8 @@ from lingula.radiology.identifiers import (
     StudyInstanceUid,
 )
 from lingula.radiology.study import Band, FileFormat, Instance, Priority, Status
-from lingula.records.records import Assessment, Claim, NewInstance, NewReview, Review, StoredInstance, Verdict
+from lingula.records.records import Assessment, NewInstance, StoredInstance
+from lingula.records.reviews import Claim, NewReview, Review, Verdict
 from lingula.records.study_state import InstanceState, waiting_priority
 from lingula.records.tables import instances, statements
 

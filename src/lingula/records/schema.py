@@ -6,16 +6,18 @@ because it takes longer than starting everything else here.
 
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Table, inspect, text
 
 from lingula.errors import SettingsError
-from lingula.records.tables import metadata
+from lingula.records import account_tables, tables
+from lingula.records.metadata import metadata
 
-NEWEST_REVISION = "0001"
-EARLIER_REVISIONS: frozenset[str] = frozenset()  # those `migrations` can start from
+NEWEST_REVISION = "0002"
+EARLIER_REVISIONS = frozenset({"0001"})  # those `migrations` can start from
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _VERSION_TABLE = "alembic_version"
+_TABLES = [one for module in (tables, account_tables) for one in vars(module).values() if isinstance(one, Table)]
 
 
 def bring_up_to_date(connection: Connection, place: str) -> None:
@@ -39,7 +41,7 @@ def bring_up_to_date(connection: Connection, place: str) -> None:
             raise SettingsError(
                 f"LINGULA_RECORDS_URL: {place} holds another program's tables; name a file that is Lingula's or new"
             )
-        metadata.create_all(connection)
+        metadata.create_all(connection, tables=_TABLES)
         connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
         connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": NEWEST_REVISION})
         return

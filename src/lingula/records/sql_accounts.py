@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from lingula.errors import Conflict, NotFound
 from lingula.radiology.identifiers import SiteName
+from lingula.records.account_tables import accesses, sessions, sites, users
 from lingula.records.accounts import Access, Role, Session, Site, User
-from lingula.records.tables import accesses, sessions, sites, users
 from lingula.records.transactions import Transactions
 
 _ADD_ACCESS = accesses.insert().inline()

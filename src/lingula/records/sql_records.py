@@ -13,10 +13,7 @@ from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.records import sql_instances, sql_statements, sql_studies, sql_timeline, sql_worklist
 from lingula.records.records import (
     Assessment,
-    Claim,
     NewInstance,
-    NewReview,
-    Review,
     StoredInstance,
     StoredStudy,
     Summary,
@@ -24,6 +21,7 @@ from lingula.records.records import (
     WorklistPage,
     WorklistQuery,
 )
+from lingula.records.reviews import Claim, NewReview, Review
 from lingula.records.tables import installation
 from lingula.records.transactions import Transactions
 

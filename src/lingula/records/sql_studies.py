@@ -7,7 +7,8 @@ from sqlalchemy import Connection, RowMapping, select, update
 from lingula.errors import Conflict, NotFound
 from lingula.radiology.identifiers import SiteName, StudyId
 from lingula.radiology.study import Status
-from lingula.records.records import Claim, NewReview, Review, StoredStudy
+from lingula.records.records import StoredStudy
+from lingula.records.reviews import Claim, NewReview, Review
 from lingula.records.rows import PRIORITIES, band_of, claim_of, review_of, stored_instance, values_of_review
 from lingula.records.sql_instances import WITH_STATEMENT
 from lingula.records.sql_timeline import timeline_of_study

@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Subquery, and_, fu
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.radiology.study import Band, Priority, Status
 from lingula.records.columns import EPOCH
-from lingula.records.records import Claim, Summary, Verdict, WorklistPage, WorklistQuery, WorklistRow
+from lingula.records.records import Summary, WorklistPage, WorklistQuery, WorklistRow
+from lingula.records.reviews import Claim, Verdict
 from lingula.records.rows import DESCRIPTION_COLUMNS, PRIORITIES, band_of, claim_of, description_of
 from lingula.records.tables import IS_FAILED, IS_RECEIVED, IS_UNREVIEWED, instances, statements, studies
 
@@ -136,6 +137,8 @@ _ROWS = select(
     studies.c.claimed_until,
     *DESCRIPTION_COLUMNS,
     statements.c.probability,
+    statements.c.rule_out_threshold,
+    statements.c.rule_in_threshold,
     statements.c.novelty,
     statements.c.reason,
     statements.c.assessed_at,
@@ -155,6 +158,8 @@ def _row(row: RowMapping, now: datetime) -> WorklistRow:
         priority=PRIORITIES[row["study_priority_rank"]],
         effective_priority=PRIORITIES[row["effective_rank"]],
         probability=row["probability"],
+        rule_out_threshold=row["rule_out_threshold"],
+        rule_in_threshold=row["rule_in_threshold"],
         novelty=row["novelty"],
         reason=row["reason"],
         received_at=row["study_received_at"],

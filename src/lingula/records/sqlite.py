@@ -25,6 +25,7 @@ from lingula.records.records import RecordsPlace
 from lingula.records.schema import bring_up_to_date
 from lingula.records.sql_accounts import SqlAccounts
 from lingula.records.sql_records import SqlRecords
+from lingula.records.sql_shadows import SqlShadows
 from lingula.records.transactions import Result, Work
 
 _BUSY_SECONDS = 10.0  # how long another process, for example `lingula users add`, may hold the file
@@ -53,7 +54,9 @@ def open_sqlite(url: str) -> RecordsPlace:
         If the file cannot be opened or is damaged.
     """
     transactions = SqliteTransactions(_path(url))
-    return RecordsPlace(records=SqlRecords(transactions), accounts=SqlAccounts(transactions))
+    return RecordsPlace(
+        records=SqlRecords(transactions), accounts=SqlAccounts(transactions), shadows=SqlShadows(transactions)
+    )
 
 
 def _path(url: str) -> Path | None:

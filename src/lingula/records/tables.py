@@ -1,32 +1,22 @@
-"""The tables behind the records, as they are now; `migrations` is how they came to be.
+"""The tables behind the records, as they are now; `migrations` is how they came to be. Accounts have their own module.
 
 A study's row repeats what its instances decide together (status, band, priority, which instance decides), so that a
-page of the worklist reads one index and a few rows however many studies there are. Statements, reviews, the timeline
-and the access log only grow.
+page of the worklist reads one index and a few rows however many studies there are. Statements, reviews
+and the timeline only grow.
 """
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     literal_column,
 )
 
 from lingula.records.columns import BYTES, DAY, FLAG, NUMBER, TEXT, TIME, WHOLE
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-    }
-)
+from lingula.records.metadata import metadata
 
 # What the installation knows of itself: its secret key.
 installation = Table(
@@ -137,6 +127,33 @@ statements = Table(
     sqlite_strict=True,
 )
 
+# What a candidate package says of instances, for whoever compares it; nothing else follows from it.
+shadow_statements = Table(
+    "shadow_statements",
+    metadata,
+    Column("instance_id", TEXT, ForeignKey("instances.id"), nullable=False),
+    Column("package_sha256", TEXT, nullable=False),
+    Column("begun_at", TIME, nullable=False),
+    Column("attempts", WHOLE, nullable=False),
+    Column("package_name", TEXT),
+    Column("package_version", TEXT),
+    Column("status", TEXT),  # null: begun, and not ended yet or never
+    Column("assessed_at", TIME),
+    Column("seconds", NUMBER),
+    Column("code_version", TEXT),
+    Column("reason", TEXT),
+    Column("probability", NUMBER),
+    Column("band", TEXT),
+    Column("novelty", NUMBER),
+    Column("rule_out_threshold", NUMBER),
+    Column("rule_in_threshold", NUMBER),
+    PrimaryKeyConstraint("instance_id", "package_sha256"),
+    CheckConstraint("status IN ('assessed', 'not eligible', 'failed')", name="status"),
+    CheckConstraint("band IN ('likely', 'unsure', 'unlikely')", name="band"),
+    CheckConstraint("probability BETWEEN 0.0 AND 1.0", name="probability"),
+    sqlite_strict=True,
+)
+
 # Every verdict ever given.
 reviews = Table(
     "reviews",
@@ -164,56 +181,6 @@ timeline = Table(
     Column("study_id", TEXT),
     Column("instance_id", TEXT),
     Column("detail", TEXT, nullable=False),  # a JSON object
-    sqlite_strict=True,
-)
-
-# People with a local account.
-users = Table(
-    "users",
-    metadata,
-    Column("name", TEXT, primary_key=True, nullable=False),
-    Column("display_name", TEXT, nullable=False),
-    Column("role", TEXT, nullable=False),
-    Column("password_hash", TEXT, nullable=False),
-    Column("sites", TEXT),  # a JSON array in order; null: all sites
-    Column("is_active", FLAG, nullable=False),
-    CheckConstraint("role IN ('technician', 'doctor', 'administrator')", name="role"),
-    sqlite_strict=True,
-)
-
-# Logged-in browsers.
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("token_sha256", TEXT, primary_key=True, nullable=False),
-    Column("user_name", TEXT, nullable=False),
-    Column("csrf_token", TEXT, nullable=False),
-    Column("created_at", TIME, nullable=False),
-    Column("seen_at", TIME, nullable=False),
-    Column("expires_at", TIME, nullable=False),
-    ForeignKeyConstraint(["user_name"], ["users.name"]),
-    sqlite_strict=True,
-)
-
-# Hospitals and their bindings to the doors.
-sites = Table(
-    "sites",
-    metadata,
-    Column("name", TEXT, primary_key=True, nullable=False),
-    Column("ae_title", TEXT, nullable=False),
-    Column("api_key_sha256", TEXT, nullable=False),
-    sqlite_strict=True,
-)
-
-# Who looked at or changed what.
-accesses = Table(
-    "accesses",
-    metadata,
-    Column("number", WHOLE, primary_key=True, nullable=False, autoincrement=True),
-    Column("at", TIME, nullable=False),
-    Column("who", TEXT, nullable=False),
-    Column("action", TEXT, nullable=False),
-    Column("resource", TEXT, nullable=False),
     sqlite_strict=True,
 )
 
@@ -281,7 +248,12 @@ Index(
     sqlite_where=IS_FAILED,
     postgresql_where=IS_FAILED,
 )
+# What a candidate has still to assess, and how far it has come.
+Index("ix_instances_received_at", instances.c.received_at, instances.c.id, instances.c.status)
+Index(
+    "ix_shadow_statements_package",
+    shadow_statements.c.package_sha256,
+    shadow_statements.c.begun_at,
+    shadow_statements.c.status,
+)
 Index("ix_timeline_study_id", timeline.c.study_id, timeline.c.number)
-Index("ix_sessions_user_name", sessions.c.user_name)
-Index("uq_sites_ae_title", sites.c.ae_title, unique=True)
-Index("uq_sites_api_key_sha256", sites.c.api_key_sha256, unique=True)

@@ -9,7 +9,8 @@ from datetime import timedelta
 from lingula.errors import NotFound
 from lingula.radiology.identifiers import StudyId
 from lingula.records.accounts import User
-from lingula.records.records import Claim, NewReview, Records, Review, StoredStudy, Verdict
+from lingula.records.records import Records, StoredStudy
+from lingula.records.reviews import Claim, NewReview, Review, Verdict
 from lingula.triage.events import Clock, Notify, StudyClaimed, StudyReviewed
 
 

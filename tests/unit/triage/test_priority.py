@@ -20,6 +20,8 @@ def made_row(status: Status, priority: Priority, **changes: object) -> WorklistR
         priority=priority,
         effective_priority=priority,
         probability=changes.get("probability"),  # type: ignore[arg-type]  # the same
+        rule_out_threshold=None,
+        rule_in_threshold=None,
         novelty=None,
         reason=changes.get("reason"),  # type: ignore[arg-type]  # the same
         received_at=START,

@@ -5,7 +5,7 @@ from made.triage import NORTH, SOUTH, MadeTriage, made_doctor, made_jpeg
 
 from lingula.errors import Conflict, NotFound
 from lingula.radiology.identifiers import StudyId
-from lingula.records.records import Verdict
+from lingula.records.reviews import Verdict
 from lingula.triage.events import StudyClaimed, StudyReviewed
 
 MARA, OTTO = made_doctor("mara"), made_doctor("otto")

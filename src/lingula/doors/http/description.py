@@ -31,7 +31,7 @@ from lingula.doors.http.shapes_study import (
 )
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.radiology.study import Band, FileFormat, Priority, Status
-from lingula.records.records import Verdict
+from lingula.records.reviews import Verdict
 
 TEXT = (
     "Lingula helps hospitals read the most urgent chest X-rays first. It supports a doctor's decision and never "

@@ -7,10 +7,11 @@ from datetime import datetime
 from lingula.doors.http import views
 from lingula.doors.http.shapes import PREFIX
 from lingula.doors.http.views import Fact, ScaleView
-from lingula.modelpackage.manifest import Manifest
+from lingula.modelpackage.archive import ModelPackage
 from lingula.radiology.study import Priority, Status
 from lingula.records.accounts import Role, User
-from lingula.records.records import Claim, StoredInstance, StoredStudy
+from lingula.records.records import StoredInstance, StoredStudy
+from lingula.records.reviews import Claim
 
 QUESTION = "Do you agree with the assessment?"
 QUESTION_WITHOUT = "Nothing was assessed. Is pneumonia there? Agree means yes."
@@ -38,7 +39,7 @@ class FilmView:
 
 
 def study_view(
-    stored: StoredStudy, *, chosen: str | None, reader: User, manifest: Manifest, now: datetime
+    stored: StoredStudy, *, chosen: str | None, reader: User, package: ModelPackage, now: datetime
 ) -> tuple[dict[str, object], FilmView]:
     """Lay out a study and the radiograph of it that is shown.
 
@@ -63,14 +64,15 @@ def study_view(
         "timeline": [views.timeline_view(entry) for entry in stored.timeline],
         **_claim_values(stored, claim, reader),
     }
-    return view, film_view(shown, manifest, reader)
+    return view, film_view(shown, package, reader)
 
 
-def film_view(stored: StoredInstance, manifest: Manifest, reader: User) -> FilmView:
-    """Lay out one radiograph."""
+def film_view(stored: StoredInstance, package: ModelPackage, reader: User) -> FilmView:
+    """Lay out one radiograph; what `package` says of itself is told only of its own assessments."""
     base = f"{PREFIX}/instances/{stored.new.id}"
     described, assessment = stored.new.description, stored.assessment
     is_assessed = assessment is not None and assessment.status is Status.ASSESSED
+    is_of_package = is_assessed and assessment is not None and assessment.package_sha256 == package.sha256
     may_replay = stored.status is Status.FAILED and reader.role in {Role.DOCTOR, Role.ADMINISTRATOR}
     return FilmView(
         has_pixels=described.has_pixels,
@@ -85,9 +87,9 @@ def film_view(stored: StoredInstance, manifest: Manifest, reader: User) -> FilmV
         scale=views.scale_of(assessment.probability, assessment.rule_out_threshold, assessment.rule_in_threshold)
         if assessment
         else None,
-        limits=views.limit_lines(manifest, assessment) if assessment and is_assessed else [],
+        limits=views.limit_lines(package, assessment) if assessment and is_assessed else [],
         model=views.model_words(assessment) if assessment and assessment.package_name else None,
-        intended_use=_sentence(manifest.intended_use.statement) if is_assessed else None,
+        intended_use=_sentence(package.manifest.intended_use.statement) if is_of_package else None,
         replay_url=f"/instances/{stored.new.id}/replay" if may_replay else None,
         facts=views.facts_of(stored),
     )

@@ -70,7 +70,7 @@ def study_page(
         stored,
         chosen=instance,
         reader=doctor,
-        manifest=door.system.package.manifest,
+        package=door.system.package,
         now=door.system.clock(),
     )
     next_study = worklist.next_after(stored.id, caller.sites)
@@ -150,7 +150,6 @@ def _row(door: Door, caller: Caller, row: WorklistRow) -> views.RowView:
         row,
         patient_view(row.study, row.description),
         door.system.worklist.why(row),
-        door.system.package.manifest,
         door.system.clock(),
         caller.who,
     )

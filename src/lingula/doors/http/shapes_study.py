@@ -8,7 +8,8 @@ from pydantic import Field, StringConstraints, model_validator
 from lingula.doors.http.shapes import PREFIX, InstanceShape, Shape
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.radiology.study import Band, Priority, Status
-from lingula.records.records import Claim, Review, StoredStudy, Summary, TimelineEntry, Verdict, WorklistRow
+from lingula.records.records import StoredStudy, Summary, TimelineEntry, WorklistRow
+from lingula.records.reviews import Claim, Review, Verdict
 
 Finding = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lingula.doors.http.shapes import PREFIX
-from lingula.modelpackage.manifest import Manifest, OperatingPoint
+from lingula.modelpackage.archive import ModelPackage
+from lingula.modelpackage.manifest import OperatingPoint
 from lingula.radiology.study import Instance
-from lingula.records.records import Assessment, Claim, Review, StoredInstance, TimelineEntry, WorklistRow
+from lingula.records.records import Assessment, StoredInstance, TimelineEntry, WorklistRow
+from lingula.records.reviews import Claim, Review
 from lingula.triage.priority import probability_words, words
 
 SHORT_ID = 8  # characters of an id that people read out to each other
@@ -115,12 +117,11 @@ def scale_of(probability: float | None, rule_out: float | None, rule_in: float |
     )
 
 
-def limit_lines(manifest: Manifest, assessment: Assessment) -> list[str]:
+def limit_lines(package: ModelPackage, assessment: Assessment) -> list[str]:
     """Say what the two limits were chosen for and what was measured at them; nothing if another package assessed."""
-    points = manifest.operating_points
-    limits = (points.rule_out.threshold, points.rule_in.threshold)
-    if (assessment.rule_out_threshold, assessment.rule_in_threshold) != limits:
+    if assessment.package_sha256 != package.sha256:
         return []
+    points = package.manifest.operating_points
     return [_limit_line("Rule-out", points.rule_out), _limit_line("Rule-in", points.rule_in)]
 
 
@@ -140,10 +141,9 @@ def model_words(assessment: Assessment) -> str:
     )
 
 
-def row_of(row: WorklistRow, patient: PatientView, why: str, limits: Manifest, now: datetime, me: str) -> RowView:
+def row_of(row: WorklistRow, patient: PatientView, why: str, now: datetime, me: str) -> RowView:
     """Lay out one study of the worklist for the person named `me`."""
     claim = lasting(row.claim, now)
-    points = limits.operating_points
     return RowView(
         study=row.study,
         url=f"/studies/{row.study}",
@@ -152,7 +152,7 @@ def row_of(row: WorklistRow, patient: PatientView, why: str, limits: Manifest, n
         priority=row.effective_priority,
         is_promoted=row.effective_priority is not row.priority,
         band=row.band,
-        scale=scale_of(row.probability, points.rule_out.threshold, points.rule_in.threshold),
+        scale=scale_of(row.probability, row.rule_out_threshold, row.rule_in_threshold),
         status=row.status,
         why=why,
         site=row.site,

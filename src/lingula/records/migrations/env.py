@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from lingula.records.tables import metadata
+from lingula.records.metadata import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

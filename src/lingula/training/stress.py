@@ -151,17 +151,28 @@ def blank_lungs(pixels: Pixels, masks: NDArray[np.bool_], *, margin: float = 0.0
     margin
         Share of the picture's side by which the lungs are widened.
     """
-    return np.where(_widened(masks, margin), np.uint8(_BLANK_GREY), pixels)
+    return np.where(widened(masks, reach=_reach(masks, margin)), np.uint8(_BLANK_GREY), pixels)
 
 
 def blank_outside(pixels: Pixels, masks: NDArray[np.bool_], *, margin: float = 0.02) -> Pixels:
     """Paint everything but the lungs and a margin one grey; a model that reads lungs should hold."""
-    return np.where(_widened(masks, margin), pixels, np.uint8(_BLANK_GREY))
+    return np.where(widened(masks, reach=_reach(masks, margin)), pixels, np.uint8(_BLANK_GREY))
 
 
-def _widened(masks: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
-    reach = math.ceil(margin * masks.shape[1])
-    if reach < 1:
-        return masks
-    widening = ImageFilter.MaxFilter(2 * reach + 1)
-    return _each(masks.astype(np.uint8), lambda mask: mask.filter(widening)).astype(np.bool_)
+def _reach(masks: NDArray[np.bool_], margin: float) -> int:
+    return math.ceil(margin * masks.shape[1])
+
+
+def widened(masks: NDArray[np.bool_], *, reach: int) -> NDArray[np.bool_]:
+    """Widen masks (N, height, width) by `reach` pixels in every direction, corners square."""
+    along_rows = _reached(masks, reach)
+    return _reached(along_rows.transpose(0, 2, 1), reach).transpose(0, 2, 1)
+
+
+def _reached(masks: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Widen along the last axis."""
+    grown = masks.copy()
+    for step in range(1, reach + 1):
+        grown[..., step:] |= masks[..., :-step]
+        grown[..., :-step] |= masks[..., step:]
+    return grown

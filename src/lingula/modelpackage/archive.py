@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lingula.errors import PackageDamaged, PackageTooNew
-from lingula.modelpackage.manifest import FORMAT_VERSION, Manifest
+from lingula.modelpackage.manifest import FORMAT_VERSION, Forebear, Manifest
 
 MANIFEST, GRAPH, CARD = "manifest.json", "model.onnx", "MODEL_CARD.md"
 OUTPUTS = ("probability", "activation_map", "lung_mask", "embedding", "novelty")
@@ -35,6 +35,11 @@ class ModelPackage:
     def label(self) -> str:
         """Name and version, as people write it."""
         return f"{self.manifest.name}-{self.manifest.version}"
+
+    @property
+    def as_forebear(self) -> Forebear:
+        """What a package made from this one says of it."""
+        return Forebear(label=self.label, sha256=self.sha256)
 
 
 def write_package(folder: Path, manifest: Manifest, graph: bytes, model_card: str) -> Path:

@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 import lingula
 from lingula.modelpackage.manifest import (
     Evidence,
+    Forebear,
     Manifest,
     Novelty,
     Provenance,
@@ -33,6 +34,8 @@ class Origin:
     commit: str | None
     parity: float
     graph: tuple[TensorSpec, tuple[TensorSpec, ...]]
+    begun_from: Forebear | None = None
+    teachers: tuple[Forebear, ...] = ()
 
 
 def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Manifest:
@@ -65,6 +68,7 @@ def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Man
             brier_score=findings.brier_score,
             parity=origin.parity,
         ),
+        gate=recipe.gate,
         provenance=Provenance(
             recipe=origin.recipe_text,
             split_digest=origin.split_digest,
@@ -72,6 +76,8 @@ def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Man
             code_version=lingula.__version__,
             seed=recipe.seed,
             data=recipe.data.credits,
+            begun_from=origin.begun_from,
+            teachers=origin.teachers,
         ),
         members={},
     )

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lingula.errors import TrainingError
+from lingula.modelpackage.gate import Gate
 from lingula.modelpackage.manifest import DataSource, Fraction, IntendedUse, Label
 
 
@@ -179,19 +180,6 @@ class NoveltyRecipe(_Part):
     distance_slack: float = Field(default=1.25, ge=1.0, description="factor on the distance at that share")
 
 
-class GateRecipe(_Part):
-    """What must hold before a package is written, and again before it is promoted; it travels in the package."""
-
-    auroc_at_least: Fraction = 0.0
-    sensitivity_at_least: Fraction = Field(default=0.0, description="at the rule-out point")
-    specificity_at_least: Fraction = Field(default=0.0, description="at the rule-out point")
-    calibration_error_at_most: Fraction = 1.0
-    worst_stress_auroc_at_least: Fraction = 0.0
-    lungs_blanked_auroc_at_most: Fraction = 1.0
-    false_refusal_at_most: Fraction = 1.0
-    parity_at_most: float = 1e-4
-
-
 class PackageRecipe(_Part):
     """What the package says of itself."""
 
@@ -221,7 +209,7 @@ class Recipe(_Part):
     classifier: ClassifierRecipe
     operating_points: OperatingPointRecipe = OperatingPointRecipe()
     novelty: NoveltyRecipe = NoveltyRecipe()
-    gate: GateRecipe
+    gate: Gate
     package: PackageRecipe
     tracking: TrackingRecipe = TrackingRecipe()
 

@@ -163,7 +163,6 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
     chosen = np.linspace(0, len(material.dataset.labels) - 1, _PARITY_PICTURES).astype(np.intp)
     parity = measure_parity(reader, graph, material.dataset.pixels[chosen])
     say(f"parity over {len(chosen)} radiographs: greatest difference {parity:.1e}")
-    check_gate(findings, parity, recipe.gate)
     digest = json.loads((run.folder / "split.json").read_text())["digest"]
     origin = Origin(
         recipe_text=run.recipe_path.read_text(),
@@ -173,6 +172,7 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
         graph=describe_graph(DEFAULT_PREPROCESSING, recipe.classifier.network.widths[-1]),
     )
     manifest = assemble_manifest(recipe, findings, origin)
+    check_gate(manifest)
     out.mkdir(parents=True, exist_ok=True)
     return write_package(out, manifest, graph, write_card(manifest, findings))
 

@@ -1,21 +1,38 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made.labels import made_scores
+from made.outcomes import made_outcomes
 from made.packages import made_manifest
 
+from lingula.doors.cli.reading import reading_rules
+from lingula.errors import TrainingError
+from lingula.modelpackage.manifest import Estimate
+from lingula.training.cases import Cases
 from lingula.training.charts import Band, Bars, Chart, Dots, Line, Words, to_svg
+from lingula.training.decision_curve import measure_decision_curves
 from lingula.training.figures import (
     Named,
     Scored,
+    draw_decision_curve,
     draw_histogram,
+    draw_learning,
     draw_precision_recall,
+    draw_reading_room,
     draw_reliability,
+    draw_risk_coverage,
     draw_roc,
+    draw_subgroups,
     markers_on_precision_recall,
     markers_on_roc,
 )
+from lingula.training.journal import Epoch
 from lingula.training.measures import measure
 from lingula.training.metrics import auroc
+from lingula.training.reading_queue import CaseMix, Traffic, simulate_reading
+from lingula.training.risk_coverage import measure_risk_coverage
+from lingula.training.subgroups import measure_subgroups
 
 
 def curve(chart: Chart, series: int = 0) -> list[tuple[float, float]]:
@@ -98,3 +115,95 @@ def test_a_point_that_flags_nobody_has_no_place_on_precision_and_recall() -> Non
     found = measure(labels, np.where(labels == 1, 0.4, 0.1), np.arange(20).astype(np.str_), points)
 
     assert [marker.name for marker in markers_on_precision_recall(found.points)] == ["rule out"]
+
+
+def bars(chart: Chart) -> dict[str | None, Bars]:
+    return {mark.name: mark for mark in chart.marks if isinstance(mark, Bars)}
+
+
+def test_risk_over_coverage_ends_at_the_errors_of_all() -> None:
+    found = measure_risk_coverage(Cases.of(made_outcomes(200, separation=1.2)), 0.5)
+
+    figure = draw_risk_coverage(found)
+
+    assert list(curve(figure)[-1]) == pytest.approx([1, 1 - found.selective[0].accuracy.value])
+    assert "nan" not in to_svg(figure)
+
+
+def test_net_benefit_is_drawn_beside_flagging_everybody() -> None:
+    (made, *_) = measure_decision_curves(Cases.of(made_outcomes(200)), 0.3)
+
+    figure = draw_decision_curve(made)
+
+    assert [mark.name for mark in figure.marks if isinstance(mark, Line) and mark.name] == [
+        "model",
+        "its rule-out point",
+        "flag all",
+    ]
+    assert list(curve(figure, 2)[0]) == pytest.approx([1 / 20, 0.05 - 0.95 / 20])
+    assert "where 5% have pneumonia" in figure.title
+
+
+def test_waits_are_drawn_for_each_order() -> None:
+    outcomes = made_outcomes(300)
+    room = simulate_reading(CaseMix.of(outcomes), reading_rules(), Traffic(arrivals=10, studies=300, replications=3))
+
+    figure = draw_reading_room(room)
+
+    assert set(bars(figure)) == {"pneumonia", "no pneumonia", "pneumonia missed"}
+    heights = [top for *_, top in bars(figure)["pneumonia"].boxes]
+    assert heights == [order.positives.mean.value for order in room.orders]
+    assert [name for _, name in figure.x.ticks] == ["first come", "by priority", "by priority with a cap"]
+
+
+def test_every_group_has_a_row_also_one_that_is_too_small() -> None:
+    outcomes = [replace(entry, sex="F" if number > 10 else "M") for number, entry in enumerate(made_outcomes(200))]
+    groups = measure_subgroups(Cases.of(outcomes), made_manifest().operating_points, repeats=100).groups
+
+    figure = draw_subgroups(groups, "auroc", Estimate(value=0.9, low=0.8, high=0.95))
+
+    assert [name for _, name in figure.y.ticks] == ["sex: F (189)", "sex: M (11)"]
+    assert [mark.words for mark in figure.marks if isinstance(mark, Words)] == ["not computed"]
+    assert "sensitivity" in draw_subgroups(groups, "sensitivity_rule_out").x.title
+    assert "specificity" in draw_subgroups(groups, "specificity_rule_out").x.title
+    assert "AUROC" in draw_subgroups([], "auroc").title
+
+
+def epoch(number: int, fold: int | None) -> Epoch:
+    return Epoch(
+        stage="classifier",
+        fold=fold,
+        epoch=number,
+        epochs=3,
+        training_loss=1 / number,
+        tuning_loss=None if number == 1 else 2 / number,
+        auroc=1 - 0.1 / number,
+        learning_rate=0.1,
+        seconds=1,
+        images_per_second=100,
+    )
+
+
+def test_learning_curves_show_training_and_tuning_and_folds_thinly() -> None:
+    history = [epoch(number, fold) for fold in (1, 2, None) for number in (1, 2, 3)]
+
+    figure = draw_learning(history, "classifier")
+
+    drawn = [mark for mark in figure.marks if isinstance(mark, Line)]
+    assert [(mark.name, mark.is_thin) for mark in drawn] == [
+        ("training, folds", True),
+        ("tuning, folds", True),
+        (None, True),
+        (None, True),
+        ("training", False),
+        ("tuning", False),
+    ]
+    assert drawn[-1].points == [(2.0, 1.0), (3.0, 2 / 3)]  # the first epoch was not watched
+    assert curve(draw_learning(history[-3:], "classifier", "auroc"), 1)[0] == (1.0, 0.9)
+
+
+def test_a_history_without_what_is_asked_is_refused() -> None:
+    with pytest.raises(TrainingError, match="no loss of a stage 'lung finder'; its stages: classifier"):
+        draw_learning([epoch(1, None)], "lung finder")
+    with pytest.raises(TrainingError, match="no accuracy"):
+        draw_learning([epoch(1, None)], "classifier", "accuracy")

@@ -1,5 +1,6 @@
 """Every figure of a report or a comparison, as a chart that `charts` writes as SVG and as PNG."""
 
+from lingula.training.figures.decisions import draw_decision_curve, draw_reading_room, draw_risk_coverage
 from lingula.training.figures.discrimination import (
     Marker,
     Named,
@@ -11,15 +12,25 @@ from lingula.training.figures.discrimination import (
     markers_on_precision_recall,
     markers_on_roc,
 )
+from lingula.training.figures.groups import draw_subgroups
+from lingula.training.figures.learning import draw_learning
+from lingula.training.figures.probing import draw_randomisation, draw_stress
 
 __all__ = [
     "Marker",
     "Named",
     "Scored",
+    "draw_decision_curve",
     "draw_histogram",
+    "draw_learning",
     "draw_precision_recall",
+    "draw_randomisation",
+    "draw_reading_room",
     "draw_reliability",
+    "draw_risk_coverage",
     "draw_roc",
+    "draw_stress",
+    "draw_subgroups",
     "markers_on_precision_recall",
     "markers_on_roc",
 ]

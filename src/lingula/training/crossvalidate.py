@@ -17,21 +17,15 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
 from lingula.training.augment import Pictures, lungs_blanked
 from lingula.training.dataset import Dataset
+from lingula.training.examples import LabelledExamples, LungExamples, as_tensor
+from lingula.training.journal import Progress, in_fold
 from lingula.training.lungs import LungMasks
-from lingula.training.network import FRAME, Classifier, LungFinder, crop, lung_box
-from lingula.training.optimise import Progress
+from lingula.training.networks import FRAME, Classifier, LungFinder, crop, seen_box
 from lingula.training.recipe import Recipe
 from lingula.training.settle import observe, settle, strange_logits
 from lingula.training.split import Rows, Split
 from lingula.training.stress import STRESSES
-from lingula.training.train import (
-    LabelledExamples,
-    LungExamples,
-    as_tensor,
-    find_lungs,
-    train_classifier,
-    train_lung_finder,
-)
+from lingula.training.train import find_lungs, train_classifier, train_lung_finder
 
 FINDINGS = {"normal": 0, "bacteria": 1, "virus": 2}
 _UNKNOWN = -100  # left out of the helper task
@@ -123,37 +117,35 @@ def _judge_fold(
     rows, held = split.fold(number)
     targets = material.dataset.labels[rows].astype(np.float32)
 
-    def told(stage: str, epoch: int, epochs: int, loss: float) -> None:
-        progress(f"fold {number + 1}/{split.fold_count} {stage}", epoch, epochs, loss)
-
+    told = in_fold(progress, number + 1)
     networks = train_networks(material, rows, targets, recipe, folder=done.parent, progress=told)
-    side = recipe.classifier.network.side
     pictures = material.dataset.pixels[held]
-    seen = observe(networks.finder, networks.classifier, side, pictures)
-    learnt = observe(networks.finder, networks.classifier, side, material.dataset.pixels[rows])
+    seen = observe(networks.finder, networks.classifier, pictures)
+    learnt = observe(networks.finder, networks.classifier, material.dataset.pixels[rows])
     # The fold's own limits come from what it learnt from: the held-out radiographs must not choose their own refusal.
     strange = strange_logits(networks.finder, material.dataset.pixels[rows], recipe.seed)
     settled = settle(learnt, learnt, strange, recipe.novelty, scale=1.0, bias=0.0)
     judged = {
         "logits": seen.logits,
-        "blanked": blanked_logits(networks, side, pictures),
+        "blanked": blanked_logits(networks, pictures),
         "is_refused": seen.novelty(settled) > 1.0,
     }
     for name, stress in STRESSES.items():
-        judged[name] = observe(networks.finder, networks.classifier, side, stress(pictures)).logits
+        judged[name] = observe(networks.finder, networks.classifier, stress(pictures)).logits
     partial = done.with_name("partial.npz")
     np.savez(partial, allow_pickle=False, **judged)
     partial.replace(done)
 
 
 @torch.no_grad()
-def blanked_logits(networks: Networks, side: int, pictures: Pictures) -> NDArray[np.float64]:
+def blanked_logits(networks: Networks, pictures: Pictures) -> NDArray[np.float64]:
     """Judge pictures whose lungs are blanked, in the box of the lungs they had; an honest network cannot tell."""
     masks = find_lungs(networks.finder, pictures)[0]
-    boxes = lung_box(masks)
+    classifier = networks.classifier.eval()
+    boxes = seen_box(masks, classifier.recipe.sees)
     out: list[Tensor] = []
     for at in range(0, len(pictures), 64):
         wide = F.interpolate(masks[at : at + 64], size=(FRAME, FRAME), mode="bilinear")
         blank = lungs_blanked(as_tensor(pictures[at : at + 64]), wide)
-        out.append(networks.classifier.eval()(crop(blank, boxes[at : at + 64], side))[0][:, 0])
+        out.append(classifier(crop(blank, boxes[at : at + 64], classifier.recipe.side))[0][:, 0])
     return torch.cat(out).double().numpy()

@@ -16,8 +16,8 @@ from lingula.modelpackage.archive import OUTPUTS
 from lingula.modelpackage.manifest import Preprocessing, TensorSpec
 from lingula.modelpackage.session import INPUT, open_session
 from lingula.training.augment import Pictures
-from lingula.training.network import FRAME, MAP_SIDE, Reader
-from lingula.training.train import as_tensor
+from lingula.training.examples import as_tensor
+from lingula.training.networks import FRAME, MAP_SIDE, Reader
 
 _OPSET = 18  # what every runtime of the last years reads
 _LARGEST_BATCH = 256

@@ -11,7 +11,7 @@ from lingula.training.dataset import Dataset, load_dataset
 from lingula.training.decoding import decode_files
 from lingula.training.labelled import Progress
 from lingula.training.lungs import LungMasks, read_lung_masks
-from lingula.training.network import FRAME
+from lingula.training.networks import FRAME
 from lingula.training.recipe import DataRecipe
 from lingula.training.sources import read_source
 

@@ -1,6 +1,6 @@
 """What is decided on the tuning set once the weights stand: calibration and the limits of novelty.
 
-The numbers become constants of the graph (`network.Settlement`), so a package cannot be used without them.
+The numbers become constants of the graph (`networks.Settlement`), so a package cannot be used without them.
 
 References
 ----------
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lingula.training.augment import Pictures
-from lingula.training.network import Classifier, LungFinder, Settlement, crop, lung_box
+from lingula.training.examples import as_tensor
+from lingula.training.networks import Classifier, LungFinder, Settlement, crop, seen_box
 from lingula.training.outliers import outliers
 from lingula.training.recipe import NoveltyRecipe
-from lingula.training.train import as_tensor, find_lungs
+from lingula.training.train import find_lungs
 
 _SHRINKAGE = 0.1  # share of the mean variance mixed into the covariance
 _CEILING_SHARE = 0.9  # of the tuning set's radiographs have no cell above full activation
@@ -56,15 +57,15 @@ class Observed:
 
 
 @torch.no_grad()
-def observe(finder: LungFinder, classifier: Classifier, side: int, pictures: Pictures) -> Observed:
+def observe(finder: LungFinder, classifier: Classifier, pictures: Pictures) -> Observed:
     """Run both networks over pictures (N, 224, 224)."""
     masks, outlier = find_lungs(finder, pictures)
-    boxes = lung_box(masks)
+    seen = classifier.eval().recipe
+    boxes = seen_box(masks, seen.sees)
     embeddings, peaks = [], []
     for at in range(0, len(pictures), 64):
-        lungs = crop(as_tensor(pictures[at : at + 64]), boxes[at : at + 64], side)
-        features = classifier.eval().features(lungs)
-        embeddings.append(features.mean(dim=(2, 3)))
+        features = classifier.features(crop(as_tensor(pictures[at : at + 64]), boxes[at : at + 64], seen.side))
+        embeddings.append(classifier.embed(features))
         peaks.append(classifier.evidence(features).amax(dim=(1, 2, 3)))
     embedding = torch.cat(embeddings)
     logits: Tensor = classifier.pneumonia(embedding)[:, 0]

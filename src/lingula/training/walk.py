@@ -22,10 +22,10 @@ from lingula.training.card import Origin, assemble_manifest, write_card
 from lingula.training.crossvalidate import Networks, OutOfFold, TrainingMaterial, cross_validate, train_networks
 from lingula.training.evidence import Findings, check_gate, weigh
 from lingula.training.export import describe_graph, export_graph, measure_parity
+from lingula.training.journal import Progress
 from lingula.training.labelled import Part
 from lingula.training.material import gather
-from lingula.training.network import Classifier, LungFinder, Reader, Settlement
-from lingula.training.optimise import Progress
+from lingula.training.networks import LungFinder, Reader, Settlement, bare_classifier
 from lingula.training.recipe import Recipe, read_recipe
 from lingula.training.settle import observe, settle, strange_logits
 from lingula.training.split import Split, read_split, split_dataset, write_split
@@ -125,10 +125,10 @@ def _final(recipe: Recipe) -> Recipe:
 def _settled(
     run: Run, recipe: Recipe, material: TrainingMaterial, split: Split, judged: OutOfFold, networks: Networks
 ) -> Findings:
-    side, pixels = recipe.classifier.network.side, material.dataset.pixels
+    pixels = material.dataset.pixels
     training, tuning = split.rows(Part.TRAINING), split.rows(Part.TUNING)
-    learnt = observe(networks.finder, networks.classifier, side, pixels[training])
-    seen = observe(networks.finder, networks.classifier, side, pixels[tuning])
+    learnt = observe(networks.finder, networks.classifier, pixels[training])
+    seen = observe(networks.finder, networks.classifier, pixels[tuning])
     strange = strange_logits(networks.finder, pixels[training], recipe.seed)
     findings, calibration = weigh(recipe, material.dataset, split, judged, seen)
     settled = settle(learnt, seen, strange, recipe.novelty, scale=calibration.scale, bias=calibration.bias)
@@ -169,7 +169,7 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
         split_digest=digest,
         commit=commit,
         parity=parity,
-        graph=describe_graph(DEFAULT_PREPROCESSING, recipe.classifier.network.widths[-1]),
+        graph=describe_graph(DEFAULT_PREPROCESSING, reader.classifier.embedding_width),
     )
     manifest = assemble_manifest(recipe, findings, origin)
     check_gate(manifest)
@@ -181,6 +181,6 @@ def _reader(run: Run, recipe: Recipe) -> Reader:
     saved = torch.load(run.networks_path, weights_only=True)
     finder = LungFinder(recipe.finder.widths)
     finder.load_state_dict(saved["finder"])
-    classifier = Classifier(recipe.classifier.network.widths, recipe.classifier.network.blocks)
+    classifier = bare_classifier(recipe.classifier.network)
     classifier.load_state_dict(saved["classifier"])
-    return Reader(finder, classifier, recipe.classifier.network.side, Settlement(**saved["settlement"])).eval()
+    return Reader(finder, classifier, Settlement(**saved["settlement"])).eval()

@@ -11,7 +11,8 @@ from lingula.modelpackage.preprocessing import prepare
 from lingula.modelpackage.session import open_session
 from lingula.radiology.reading import read_radiograph
 from lingula.training.export import export_graph, measure_parity
-from lingula.training.network import Classifier, LungFinder, Reader
+from lingula.training.networks import LungFinder, Reader, bare_classifier
+from lingula.training.recipe import NetworkRecipe
 
 RADIOGRAPHS = 200
 
@@ -20,7 +21,7 @@ RADIOGRAPHS = 200
 def reader() -> Reader:
     torch.manual_seed(3)
     torch.set_num_threads(1)
-    made = Reader(LungFinder(), Classifier(), 144)
+    made = Reader(LungFinder(), bare_classifier(NetworkRecipe()))
     made.train()
     for _ in range(3):  # batch statistics that are not the initial ones
         made(torch.rand(4, 1, 224, 224))

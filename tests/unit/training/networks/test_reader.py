@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from lingula.training.network import MAP_SIDE, Classifier, LungFinder, Reader, Settlement, crop, lung_box
+from lingula.training.networks import MAP_SIDE, LungFinder, Reader, Settlement, bare_classifier, crop, lung_box
+from lingula.training.recipe import NetworkRecipe, Sight
 
 
 def mask_with(left: int, top: int, right: int, bottom: int) -> torch.Tensor:
@@ -12,10 +13,10 @@ def mask_with(left: int, top: int, right: int, bottom: int) -> torch.Tensor:
     return mask
 
 
-def small_reader(settled: Settlement | None = None) -> Reader:
+def small_reader(settled: Settlement | None = None, sees: Sight = Sight.LUNGS) -> Reader:
     torch.manual_seed(0)
-    classifier = Classifier((16, 16, 16, 16), (1, 1, 1, 1))
-    return Reader(LungFinder((8, 8, 8, 8), 8), classifier, 64, settled).eval()
+    recipe = NetworkRecipe(side=64, widths=(16, 16, 16, 16), blocks=(1, 1, 1, 1), sees=sees)
+    return Reader(LungFinder((8, 8, 8, 8), 8), bare_classifier(recipe), settled).eval()
 
 
 def test_the_box_lies_around_the_lungs_with_a_margin() -> None:
@@ -94,3 +95,17 @@ def test_each_part_of_novelty_reaches_one_at_its_limit() -> None:
     assert float(settled.novelty(**usual)) < 1
     for part, at_limit in (("lung", [[0.1]]), ("outlier", [[2.0]]), ("embedding", [[3.0, 3.0]])):
         assert float(settled.novelty(**(usual | {part: torch.tensor(at_limit)}))) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_reader_of_whole_frames_is_moved_by_what_lies_at_the_edge_and_one_of_lungs_is_not() -> None:
+    picture = torch.rand(1, 1, 224, 224)
+    edged = picture.clone()
+    edged[:, :, :3] = 1.0
+    for sees, is_moved in ((Sight.FRAME, True), (Sight.LUNGS, False)):
+        reader = small_reader(sees=sees)
+        reader.finder.look = lambda small: (  # type: ignore[method-assign] # lungs where this test wants them
+            20 * mask_with(14, 14, 42, 42).expand(len(small), 1, MAP_SIDE, MAP_SIDE) - 10,
+            torch.zeros(len(small), 1),
+        )
+        apart = (reader(picture)[0] - reader(edged)[0]).abs().item()
+        assert (apart > 1e-4) == is_moved

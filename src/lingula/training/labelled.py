@@ -25,6 +25,20 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Box:
+    """Where somebody saw a finding: a rectangle in pixels of the picture as it is in the file.
+
+    `x` and `y` are its upper left corner, counted from the picture's.
+    """
+
+    finding: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class LabelledRadiograph:
     """One row of a source; what a source does not say is None.
 
@@ -40,6 +54,14 @@ class LabelledRadiograph:
         A finer word than the label, such as ``bacteria``.
     split
         The part the source itself puts the radiograph in.
+    site
+        The hospital or collection it comes from.
+    age_years, sex, view
+        As the source or the file's header says them; sex is ``F``, ``M`` or ``O`` where it is known.
+    boxes
+        Where findings were marked, if the source marks them.
+    name
+        How reports call the radiograph if its path may not be shown, as it carries a patient's identity.
     """
 
     path: Path
@@ -51,6 +73,8 @@ class LabelledRadiograph:
     age_years: float | None = None
     sex: str | None = None
     view: str | None = None
+    boxes: tuple[Box, ...] = ()
+    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +92,9 @@ class Source:
     notes: tuple[str, ...] = ()
 
     def name_of(self, row: LabelledRadiograph) -> str:
-        """Give a row's path as people read it: relative to the source where it lies inside."""
+        """Give a row's path as people read it: relative to the source where it lies inside, or what hides it."""
+        if row.name is not None:
+            return row.name
         try:
             return row.path.relative_to(self.root).as_posix()
         except ValueError:

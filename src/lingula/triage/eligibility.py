@@ -13,9 +13,7 @@ from collections.abc import Sequence
 
 from lingula.modelpackage.manifest import IntendedUse
 from lingula.radiology.study import Instance
-
-# View Position (0018,5101) is free text in old CR objects; these are what machines write for a view from the side.
-_LATERAL = frozenset({"LL", "RL", "LAT", "LATERAL", "LLAT", "RLAT", "LLD", "RLD", "LEFT LATERAL", "RIGHT LATERAL"})
+from lingula.radiology.views import is_lateral
 
 _CODE_STRING = re.compile(r"[A-Z0-9 _]{1,16}")  # DICOM PS3.5 6.2, CS
 
@@ -49,7 +47,7 @@ def _against_list(what: str, stated: str | None, allowed: Sequence[str]) -> str 
 
 def _against_view(stated: str | None, allowed: Sequence[str]) -> str | None:
     value = _plain(stated)
-    if allowed and value in _LATERAL and value not in {_plain(name) for name in allowed}:
+    if allowed and is_lateral(value) and value not in {_plain(name) for name in allowed}:
         return f"view position '{value}' is lateral; only {_either(allowed)} {_are(allowed)} assessed"
     return _against_list("view position", stated, allowed)
 

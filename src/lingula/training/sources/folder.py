@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lingula.errors import TrainingError
 from lingula.training.labelled import LABEL_NAMES, LabelledRadiograph, Part, Source
+from lingula.training.sources.headers import UNKNOWN_PATIENTS, with_headers
 from lingula.training.sources.naming import (
     KERMANY_CITATION,
     KERMANY_LICENCE,
@@ -17,10 +18,10 @@ _IGNORED_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
 def read_folder(folder: Path) -> Source:
-    """Read a folder per class.
+    """Read a folder per class; of DICOM files, the headers say patient, age, sex and view.
 
     Every file in a class folder is a row, whatever its ending: `dataset` tells which cannot be read. Patients are known
-    only where the file names are those of Kermany et al.
+    only from DICOM headers and where the file names are those of Kermany et al.
 
     Raises
     ------
@@ -36,13 +37,15 @@ def read_folder(folder: Path) -> Source:
         )
     kermany = is_kermany(path.name for path, _, _ in found)
     rows = tuple(_row(path, label, part, kermany=kermany) for path, label, part in found)
-    return Source(
-        name=folder.resolve().name,
-        root=root,
-        rows=rows,
-        licence=KERMANY_LICENCE if kermany else None,
-        citation=KERMANY_CITATION if kermany else None,
-        notes=tuple(_notes(root, kermany=kermany)),
+    return with_headers(
+        Source(
+            name=folder.resolve().name,
+            root=root,
+            rows=rows,
+            licence=KERMANY_LICENCE if kermany else None,
+            citation=KERMANY_CITATION if kermany else None,
+            notes=tuple(_notes(root, kermany=kermany)),
+        )
     )
 
 
@@ -79,7 +82,7 @@ def _notes(root: Path, *, kermany: bool) -> Iterator[str]:
     if kermany:
         yield "patients and findings are read from the file names of Kermany et al."
     else:
-        yield "patients are unknown: the folders do not name them"
+        yield f"{UNKNOWN_PATIENTS}: the folders do not name them"
     for entry in _folders(root):
         if not _is_known(entry):
             yield f"folder {entry.name} is neither a class nor a part and was left aside"

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 Data = Annotated[
     Path,
-    typer.Argument(metavar="DATASET", help="A folder per class, or a CSV with image_path,label.", show_default=False),
+    typer.Argument(
+        metavar="DATASET",
+        help="A folder per class, a CSV with image_path,label, or KIND:FOLDER, such as dicom:FOLDER or nih:FOLDER.",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

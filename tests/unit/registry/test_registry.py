@@ -1,5 +1,6 @@
 """The shelf: what is on it is whole, people decide with a reason, and the way back is always open."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,10 +10,11 @@ from made.packages import made_graph, made_manifest, made_package
 
 from lingula.errors import Conflict, NotFound, PackageDamaged
 from lingula.modelpackage.archive import write_package
-from lingula.modelpackage.manifest import Stage
-from lingula.registry import Registry
+from lingula.modelpackage.manifest import Forebear, Gate, Stage
+from lingula.registry import Action, Registry
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 def nothing_shipped() -> Path:
@@ -160,3 +162,135 @@ def test_a_state_that_was_damaged_is_named(registry: Registry, tmp_path: Path) -
 
     with pytest.raises(PackageDamaged, match="restore it from a backup"):
         registry.packages()
+
+
+def test_a_package_that_falls_short_of_its_gate_is_not_promoted_and_every_number_is_named(
+    registry: Registry, tmp_path: Path
+) -> None:
+    registry.register(made_package(tmp_path, gate=Gate(auroc_at_least=0.9, specificity_at_least=0.8)))
+
+    with pytest.raises(Conflict, match=r"AUROC is 0\.5, at least 0\.9 is asked; specificity .* at least 0\.8 is asked"):
+        registry.promote("made", because="it is new", who="mara")
+
+    assert registry.serving().label == "default-1.0.0"
+    assert registry.start_shadow("made", because="to see", who="mara").stage is Stage.SHADOW
+
+
+def test_a_package_of_the_first_format_is_promoted_with_a_notice_in_the_history(
+    registry: Registry,
+) -> None:
+    registry.register(FIXTURES / "format-1" / "made-1.0.0.lingula")
+
+    assert registry.promote("made", because="as before", who="mara").stage is Stage.SERVING
+    (decision,) = registry.history()
+    assert decision.notice is not None
+    assert "states no gate" in decision.notice
+
+
+def test_a_promotion_says_what_it_replaced_and_a_package_what_it_was_begun_from(
+    registry: Registry, tmp_path: Path
+) -> None:
+    forebear = Forebear(label="default-1.0.0", sha256="1" * 64)
+    made = made_manifest()
+    manifest = made.model_copy(
+        update={"provenance": made.provenance.model_copy(update={"begun_from": forebear, "teachers": (forebear,)})}
+    )
+    registry.register(write_package(tmp_path, manifest, made_graph(), "# Card\n"))
+
+    promoted = registry.promote("made", because="newer", who="mara")
+
+    assert (promoted.begun_from, promoted.teachers, promoted.replaced) == (forebear, (forebear,), "default-1.0.0")
+    assert registry.show("default").replaced is None
+    assert [decision.notice for decision in registry.history()] == [None]
+
+
+def test_a_shadow_stands_beside_what_serves_and_ends_with_a_word(registry: Registry, tmp_path: Path) -> None:
+    registry.register(made_package(tmp_path))
+    registry.start_shadow("made", because="two weeks beside", who="mara")
+
+    assert (registry.show("made").stage, registry.serving().label) == (Stage.SHADOW, "default-1.0.0")
+    shadow = registry.shadow()
+    assert shadow is not None
+    assert (shadow.package, shadow.at, shadow.because) == ("made-1.0.0", NOW, "two weeks beside")
+    assert registry.stop_shadow(because="seen enough", who="otto").stage is Stage.CANDIDATE
+    assert registry.shadow() is None
+    with pytest.raises(Conflict, match="no package is in shadow"):
+        registry.stop_shadow(because="again", who="otto")
+
+
+def test_one_package_at_a_time_is_in_shadow_and_never_the_one_that_serves(registry: Registry, tmp_path: Path) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        registry.register(made_package(tmp_path, version=version))
+    with pytest.raises(Conflict, match=r"default-1\.0\.0 serves"):
+        registry.start_shadow("default", because="why", who="mara")
+    with pytest.raises(Conflict, match="say why"):
+        registry.start_shadow("made", because=" ", who="mara")
+    registry.start_shadow("made-1.0.0", because="first", who="mara")
+
+    with pytest.raises(Conflict, match=r"made-1\.0\.0 is in shadow; stop it first"):
+        registry.start_shadow("made-1.1.0", because="second", who="mara")
+
+
+def test_a_shadow_ends_when_its_package_serves_by_promotion_or_by_rollback(registry: Registry, tmp_path: Path) -> None:
+    registry.register(made_package(tmp_path))
+    registry.start_shadow("made", because="beside", who="mara")
+    registry.promote("made", because="better", who="mara")
+    assert registry.shadow() is None
+
+    registry.start_shadow("default", because="beside, the other way round", who="mara")
+    assert registry.show("default").stage is Stage.SHADOW
+    registry.rollback(because="worse", who="mara")
+    assert (registry.shadow(), registry.serving().label) == (None, "default-1.0.0")
+
+
+def test_a_shadow_outlives_the_promotion_of_another(registry: Registry, tmp_path: Path) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        registry.register(made_package(tmp_path, version=version))
+    registry.start_shadow("made-1.0.0", because="beside", who="mara")
+    registry.promote("made-1.1.0", because="better", who="mara")
+
+    assert registry.show("made-1.0.0").stage is Stage.SHADOW
+
+
+def test_no_way_back_to_a_package_that_is_damaged(registry: Registry, tmp_path: Path) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        registry.register(made_package(tmp_path, version=version))
+        registry.promote(f"made-{version}", because="newer", who="mara")
+    registry.show("made-1.0.0").path.write_bytes(b"")
+
+    with pytest.raises(PackageDamaged):
+        registry.rollback(because="worse", who="mara")
+
+    assert registry.serving().label == "made-1.1.0"
+
+
+def test_the_mark_changes_with_every_decision(registry: Registry, tmp_path: Path) -> None:
+    marks = [registry.mark()]
+    registry.register(made_package(tmp_path))
+    marks.append(registry.mark())
+    registry.promote("made", because="newer", who="mara")
+    marks.append(registry.mark())
+    registry.rollback(because="worse", who="mara")
+    marks.append(registry.mark())
+
+    assert marks[0] is None
+    assert len(set(marks)) == 4
+    assert registry.mark() == marks[-1]
+
+
+def test_a_shelf_of_the_first_format_is_read_and_goes_on(tmp_path: Path) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    shutil.copy(FIXTURES / "shelf-format-1" / "shelf.json", shelf)
+    shutil.copy(FIXTURES / "format-1" / "made-1.0.0.lingula", shelf)
+    registry = made_registry(tmp_path)
+
+    assert registry.open().label == "made-1.0.0"
+    registry.register(made_package(tmp_path, version="1.1.0"))
+    registry.promote("made-1.1.0", because="newer", who="otto")
+
+    assert [(one.action, one.replaced) for one in registry.history()] == [
+        (Action.PROMOTE, None),
+        (Action.PROMOTE, "made-1.0.0"),
+    ]
+    assert registry.rollback(because="worse", who="otto").label == "made-1.0.0"

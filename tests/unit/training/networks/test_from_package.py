@@ -1,0 +1,89 @@
+"""Networks read back from a package say what its graph says, and can go on learning."""
+
+import numpy as np
+import pytest
+import torch
+from made.chests import drawn_chest
+from torch import nn
+
+from lingula.errors import TrainingError
+from lingula.modelpackage.archive import ModelPackage, read_package, shipped_package_path
+from lingula.modelpackage.session import open_session
+from lingula.training.examples import as_tensor
+from lingula.training.networks import (
+    Reader,
+    build_classifier,
+    classifier_from_package,
+    crop,
+    finder_from_package,
+    lung_box,
+)
+from lingula.training.networks.from_package import network_of
+from lingula.training.recipe import NetworkRecipe
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ModelPackage:
+    return read_package(shipped_package_path())
+
+
+@pytest.fixture(scope="module")
+def pixels() -> torch.Tensor:
+    return as_tensor(np.stack([drawn_chest(seed, has_opacity=seed % 2 == 1).pixels for seed in range(6)]))
+
+
+@torch.no_grad()
+def test_both_networks_say_what_the_shipped_graph_says(shipped: ModelPackage, pixels: torch.Tensor) -> None:
+    theirs = open_session(shipped.graph, threads=1).run(pixels.numpy())
+    reader = Reader(finder_from_package(shipped), classifier_from_package(shipped)).eval()
+    _, _, mask, embedding, _ = reader(pixels)
+    np.testing.assert_allclose(mask.numpy(), theirs["lung_mask"], atol=1e-4)
+    np.testing.assert_allclose(embedding.numpy(), theirs["embedding"], atol=1e-4)
+    logit = reader.classifier.pneumonia(torch.from_numpy(theirs["embedding"]))[:, 0].numpy()
+    calibrated = np.log(theirs["probability"][:, 0] / (1 - theirs["probability"][:, 0]))
+    scale, bias = np.polyfit(logit, calibrated, 1)  # the graph's calibration is a line, and one line fits all
+    np.testing.assert_allclose(scale * logit + bias, calibrated, atol=1e-3)
+
+
+def test_a_network_begun_from_the_package_keeps_its_batch_norms(shipped: ModelPackage, pixels: torch.Tensor) -> None:
+    classifier = build_classifier(NetworkRecipe(package="shipped")).train()
+    norms = [layer for layer in classifier.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert norms
+    assert not any(norm.training for norm in norms)
+    assert all(weights.requires_grad for weights in classifier.parameters())
+    lungs = crop(pixels, lung_box(torch.zeros(6, 1, 56, 56)), 144)
+    with torch.no_grad():
+        torch.testing.assert_close(classifier(lungs)[0], classifier_from_package(shipped)(lungs)[0])
+
+
+def test_a_recipe_that_says_another_network_is_told_the_packages(shipped: ModelPackage) -> None:
+    wanted = NetworkRecipe(package="shipped", side=160)
+    with pytest.raises(TrainingError, match=r"side is 160, but the network of pneumonia-children .* has 144"):
+        classifier_from_package(shipped, wanted)
+
+
+def with_recipe(package: ModelPackage, old: str, new: str) -> ModelPackage:
+    manifest = package.manifest
+    recipe = manifest.provenance.recipe.replace(old, new)
+    provenance = manifest.provenance.model_copy(update={"recipe": recipe})
+    return ModelPackage(**(vars(package) | {"manifest": manifest.model_copy(update={"provenance": provenance})}))
+
+
+def test_a_graph_that_does_not_fit_its_recipe_is_refused_by_the_first_weight(shipped: ModelPackage) -> None:
+    other = with_recipe(shipped, "[16, 32, 48, 64]", "[16, 32, 48, 60]")
+    with pytest.raises(TrainingError, match=r"has no finder\.at7\.0\.0\.weight of the shape \(60, 48, 3, 3\)"):
+        finder_from_package(other)
+
+
+def test_a_package_of_another_network_is_not_read_back(shipped: ModelPackage) -> None:
+    other = with_recipe(shipped, "[classifier]", '[classifier]\nname = "vgg16"')
+    with pytest.raises(TrainingError, match="holds vgg16; only lingula's own network can be read back"):
+        classifier_from_package(other)
+
+
+def test_old_and_new_recipes_name_the_same_network(shipped: ModelPackage) -> None:
+    recipe = shipped.manifest.provenance.recipe
+    assert network_of(shipped).widths == NetworkRecipe().widths or "[classifier.network]" in recipe
+    flat = with_recipe(shipped, recipe, "[classifier]\nside = 96\nwidths = [8, 8, 8, 8]\nepochs = 2\n")
+    nested = with_recipe(shipped, recipe, "[classifier.network]\nside = 96\nwidths = [8, 8, 8, 8]\n")
+    assert network_of(flat) == network_of(nested) == NetworkRecipe(side=96, widths=(8, 8, 8, 8))

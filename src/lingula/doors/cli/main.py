@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from lingula import __version__
-from lingula.doors.cli import about, accounts, assess, dataset, evaluate, models, send, serve, training
+from lingula.doors.cli import about, accounts, assess, compare, dataset, evaluate, models, send, serve, training
 from lingula.doors.cli.exits import INTERNAL, INTERRUPTED, OK, USAGE, exit_code
 from lingula.doors.cli.output import NOTICE, say, show_line
 from lingula.errors import LingulaError
@@ -37,6 +37,7 @@ app.add_typer(dataset.app, name="dataset", rich_help_panel=TEACH)
 app.command(rich_help_panel=TEACH)(training.train)
 app.command(rich_help_panel=TEACH)(training.export)
 app.command(rich_help_panel=TEACH)(evaluate.evaluate)
+app.command(rich_help_panel=TEACH)(compare.compare)
 app.add_typer(models.app, name="models", rich_help_panel=TEACH)
 app.add_typer(accounts.users, name="users", rich_help_panel=KEEP)
 app.add_typer(accounts.sites, name="sites", rich_help_panel=KEEP)

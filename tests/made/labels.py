@@ -60,6 +60,7 @@ def made_dataset(
         duplicates=0,
         without_patient=0,
         left_out=(),
+        repeats=(),
         notes=(),
     )
     return Dataset(

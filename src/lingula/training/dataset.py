@@ -17,50 +17,13 @@ from numpy.typing import NDArray
 from lingula.errors import TrainingError
 from lingula.radiology.radiograph import Pixels
 from lingula.training.circumstances import Circumstances
+from lingula.training.dataset_report import DatasetReport, LeftOut, Repeat
 from lingula.training.decoding import Decoded, decode_files
 from lingula.training.labelled import LABEL_NAMES, LabelledRadiograph, Progress, Source
 
+__all__ = ["Dataset", "DatasetReport", "LeftOut", "Repeat", "load_dataset"]
+
 _SHOWN = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeftOut:
-    """A radiograph that did not become part of the data set, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetReport:
-    """What was kept and what was not; `str` gives it as text, `dataclasses.asdict` as JSON."""
-
-    name: str
-    licence: str | None
-    citation: str | None
-    kept: int
-    patients: int
-    by_label: dict[str, int]
-    by_finding: dict[str, int]
-    duplicates: int
-    without_patient: int
-    left_out: tuple[LeftOut, ...]
-    notes: tuple[str, ...]
-
-    def __str__(self) -> str:
-        counts = ", ".join(f"{name} {count}" for name, count in self.by_label.items())
-        findings = ", ".join(f"{name} {count}" for name, count in self.by_finding.items())
-        reasons = Counter(entry.reason for entry in self.left_out)
-        lines = [
-            f"{self.name}: {self.kept} radiographs of {self.patients} patients ({counts})",
-            f"  findings: {findings}",
-            f"  licence: {self.licence or 'not stated'}",
-            *(f"  left out: {count} x {reason}" for reason, count in reasons.most_common()),
-            *(f"  note: {note}" for note in self.notes),
-        ]
-        if self.without_patient:
-            lines.append(f"  {self.without_patient} radiographs name no patient: each counts as a patient of its own")
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +88,12 @@ class _Kept:
 
 
 def load_dataset(
-    source: Source, *, size: int = 224, cache: Path | None = None, progress: Progress | None = None
+    source: Source,
+    *,
+    size: int = 224,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+    conflicts_left_out: bool = False,
 ) -> Dataset:
     """Decode a source and refuse what cannot be trusted.
 
@@ -137,6 +105,8 @@ def load_dataset(
         Height and width in pixels, reached by the resize operator that triage uses.
     cache
         A folder that keeps decoded pixels by content digest, so that the next load takes no decoding; None keeps none.
+    conflicts_left_out
+        Leave a radiograph that is there under both labels out, all its copies; to describe a data set, not to train.
 
     Raises
     ------
@@ -153,13 +123,22 @@ def load_dataset(
             kept.append(_kept(source, row, outcome))
         else:
             left_out.append(LeftOut(name=source.name_of(row), reason=outcome))
-    _refuse_conflicts(kept)
+    repeats = _repeats(kept)
+    if (conflicts := {name for each in repeats if each.other_label for name in (each.name, each.first)}) != set():
+        if not conflicts_left_out:
+            raise _conflict([each for each in repeats if each.other_label], kept)
+        kept = [entry for entry in kept if entry.name not in conflicts]
+        left_out += [LeftOut(name=name, reason="the same radiograph has both labels") for name in sorted(conflicts)]
     patients = _join_patients(kept)
     first = _first_of_each(kept)
-    repeats = [entry for place, entry in enumerate(kept) if place not in set(first)]
-    left_out += [LeftOut(name=entry.name, reason="the same radiograph is there already") for entry in repeats]
+    left_out += [
+        LeftOut(name=entry.name, reason="the same radiograph is there already")
+        for place, entry in enumerate(kept)
+        if place not in set(first)
+    ]
     _refuse_empty_class([kept[place].label for place in first], left_out)
-    return _assemble(source, pixels, [kept[i] for i in first], [patients[i] for i in first], left_out)
+    dataset = _assemble(source, pixels, [kept[i] for i in first], [patients[i] for i in first], left_out)
+    return replace(dataset, report=replace(dataset.report, repeats=tuple(repeats)))
 
 
 def _kept(source: Source, row: LabelledRadiograph, decoded: Decoded) -> _Kept:
@@ -175,18 +154,32 @@ def _kept(source: Source, row: LabelledRadiograph, decoded: Decoded) -> _Kept:
     )
 
 
-def _refuse_conflicts(kept: Sequence[_Kept]) -> None:
+def _repeats(kept: Sequence[_Kept]) -> list[Repeat]:
     seen: dict[str, _Kept] = {}
-    conflicts: list[str] = []
+    found: list[Repeat] = []
     for entry in kept:
-        other = seen.setdefault(entry.decoded.pixel_digest, entry)
-        if other.label != entry.label:
-            conflicts.append(f"{other.name} ({LABEL_NAMES[other.label]}) = {entry.name} ({LABEL_NAMES[entry.label]})")
-    if conflicts:
-        raise TrainingError(
-            f"{len(conflicts)} radiographs are there under both labels: {'; '.join(conflicts[:_SHOWN])}; "
-            "correct the labels or take these rows out"
-        )
+        first = seen.setdefault(entry.decoded.pixel_digest, entry)
+        if first is not entry:
+            found.append(
+                Repeat(
+                    name=entry.name,
+                    first=first.name,
+                    other_patient=first.patient != entry.patient
+                    and None not in (first.said.patient_id, entry.said.patient_id),
+                    other_part=first.said.split != entry.said.split,
+                    other_label=first.label != entry.label,
+                )
+            )
+    return found
+
+
+def _conflict(repeats: Sequence[Repeat], kept: Sequence[_Kept]) -> TrainingError:
+    label_of = {entry.name: LABEL_NAMES[entry.label] for entry in kept}
+    pairs = [f"{each.first} ({label_of[each.first]}) = {each.name} ({label_of[each.name]})" for each in repeats]
+    return TrainingError(
+        f"{len(pairs)} radiographs are there under both labels: {'; '.join(pairs[:_SHOWN])}; "
+        "correct the labels or take these rows out"
+    )
 
 
 def _join_patients(kept: Sequence[_Kept]) -> list[str]:
@@ -239,6 +232,7 @@ def _assemble(
         duplicates=sum(entry.reason.startswith("the same") for entry in left_out),
         without_patient=sum(patient.startswith("unknown-") for patient in patients),
         left_out=tuple(left_out),
+        repeats=(),
         notes=source.notes,
     )
     return Dataset(

@@ -64,6 +64,10 @@ def test_the_same_radiograph_is_kept_once_and_joins_its_patients(tmp_path: Path)
     assert dataset.names.tolist() == ["a.png", "c.tiff", "e.png", "n.png"]
     assert dataset.patients.tolist() == ["ann", "ann", "ann", "zoe"]
     assert dataset.report.duplicates == 2
+    assert [(each.name, each.first, each.other_patient) for each in dataset.report.repeats] == [
+        ("b.png", "a.png", True),
+        ("d.png", "c.tiff", True),
+    ]
 
 
 def test_one_radiograph_under_both_labels_stops_everything(tmp_path: Path) -> None:
@@ -72,6 +76,17 @@ def test_one_radiograph_under_both_labels_stops_everything(tmp_path: Path) -> No
 
     with pytest.raises(TrainingError, match=r"1 radiographs are there under both labels: NORMAL/a\.png \(normal\)"):
         load_dataset(read_source(tmp_path))
+
+
+def test_a_radiograph_under_both_labels_is_left_out_of_a_description(tmp_path: Path) -> None:
+    write_class_folders(tmp_path, normal=["a.png", "b.png"], pneumonia=["c.png"])
+    (tmp_path / "PNEUMONIA" / "again.png").write_bytes((tmp_path / "NORMAL" / "a.png").read_bytes())
+
+    dataset = load_dataset(read_source(tmp_path), conflicts_left_out=True)
+
+    assert dataset.names.tolist() == ["NORMAL/b.png", "PNEUMONIA/c.png"]
+    assert {entry.name for entry in dataset.report.left_out} == {"NORMAL/a.png", "PNEUMONIA/again.png"}
+    assert [each.other_label for each in dataset.report.repeats] == [True]
 
 
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:

@@ -66,6 +66,16 @@ def test_a_line_that_leaves_the_frame_is_cut_at_its_edge() -> None:
         [(252, 270), (320, 150)],
     ]
     assert lines(chart(Line(points=((0, -1), (1, -1)), series=0)), "series-0") == []
+    corner = Axis(title="along", high=0.5)
+    assert lines(chart(Line(points=((0, 0), (1, 1)), series=0), x=corner), "series-0") == [[(50, 270), (320, 150)]]
+
+
+def test_a_band_that_leaves_the_frame_ends_at_its_edge() -> None:
+    made = chart(Band(edges=((0, 0.5, 0.6), (2, 0.5, 1.4)), series=0))
+
+    (band,) = (each for each in strokes_of(made) if isinstance(each, Drawn) and each.fill == "series-0")
+
+    assert all(LEFT <= x <= RIGHT and TOP <= y <= BOTTOM for x, y in band.points)
 
 
 def test_what_has_a_name_is_in_the_legend() -> None:

@@ -189,6 +189,8 @@ def test_a_comparison_is_written_for_people_and_programs(tmp_path: Path) -> None
         "comparison.md",
         "precision-recall.png",
         "precision-recall.svg",
+        "roc-corner.png",
+        "roc-corner.svg",
         "roc.png",
         "roc.svg",
     }

@@ -23,6 +23,7 @@ from lingula.training.figures import (
     draw_reliability,
     draw_risk_coverage,
     draw_roc,
+    draw_roc_corner,
     draw_subgroups,
     markers_on_precision_recall,
     markers_on_roc,
@@ -106,6 +107,8 @@ def test_several_curves_have_names_and_lines_of_their_own() -> None:
     figure = draw_roc(both)
 
     assert curve(figure, 0) != curve(figure, 1)
+    assert draw_roc_corner(both).marks == figure.marks
+    assert draw_roc_corner(both).y.low == 0.75
     assert [mark.name for mark in figure.marks if isinstance(mark, Line) and mark.name] == ["one", "two"]
 
 

@@ -124,7 +124,7 @@ def _mark(mark: Mark, frame: _Frame) -> Iterator[Stroke]:
         case Band():
             low = [frame.place(x, frame_low) for x, frame_low, _ in mark.edges]
             high = [frame.place(x, frame_high) for x, _, frame_high in mark.edges]
-            points = [(x, _held(y, frame)) for x, y in (*low, *reversed(high))]
+            points = [_held(point, frame) for point in (*low, *reversed(high))]
             yield Path(points=points, fill=colour_of(mark.series), opacity=_BAND_OPACITY)
         case Dots():
             for x, y in mark.points:
@@ -140,7 +140,7 @@ def _mark(mark: Mark, frame: _Frame) -> Iterator[Stroke]:
 
 def _line(mark: Line, frame: _Frame) -> Iterator[Stroke]:
     points = [frame.place(x, y) for x, y in mark.points]
-    for piece in _inside(points, frame.up(1), frame.up(0)):
+    for piece in _inside(points, frame):
         yield _drawn(mark, piece)
 
 
@@ -159,19 +159,29 @@ def _bars(mark: Bars, frame: _Frame) -> Iterator[Stroke]:
         yield Path(points=[*corners, corners[0]], fill=colour_of(mark.series))
 
 
-def _held(up: float, frame: _Frame) -> float:
-    return min(max(up, frame.up(1)), frame.up(0))
+def _held(point: tuple[float, float], frame: _Frame) -> tuple[float, float]:
+    """Move a point that lies outside the frame to its edge."""
+    x, y = point
+    return min(max(x, frame.along(0)), frame.along(1)), min(max(y, frame.up(1)), frame.up(0))
 
 
-def _inside(points: Points, top: float, bottom: float) -> list[list[tuple[float, float]]]:
-    """Cut a line into the pieces that lie between `top` and `bottom`."""
+def _inside(points: Points, frame: _Frame) -> list[Points]:
+    """Cut a line into the pieces that lie inside the frame."""
+    pieces = _between(points, frame.up(1), frame.up(0))
+    turned = [[(y, x) for x, y in piece] for piece in pieces]
+    kept = [part for piece in turned for part in _between(piece, frame.along(0), frame.along(1))]
+    return [[(x, y) for y, x in piece] for piece in kept]
+
+
+def _between(points: Points, low: float, high: float) -> list[list[tuple[float, float]]]:
+    """Cut a line into the pieces whose second coordinate lies between `low` and `high`."""
     pieces: list[list[tuple[float, float]]] = []
     for (x0, y0), (x1, y1) in pairwise(points):
         ends = [0.0, 1.0]
         if y0 != y1:
-            at_border = sorted(((top - y0) / (y1 - y0), (bottom - y0) / (y1 - y0)))
+            at_border = sorted(((low - y0) / (y1 - y0), (high - y0) / (y1 - y0)))
             ends = [max(0.0, at_border[0]), min(1.0, at_border[1])]
-        elif not top <= y0 <= bottom:
+        elif not low <= y0 <= high:
             continue
         if ends[0] > ends[1]:
             continue

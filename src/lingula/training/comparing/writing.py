@@ -12,7 +12,7 @@ from lingula.training.charts import write_charts
 from lingula.training.comparing.measuring import Comparison, RunMeasured
 from lingula.training.comparing.pairing import PairMeasured
 from lingula.training.comparing.runs import JudgedRun
-from lingula.training.figures import Named, Scored, draw_precision_recall, draw_roc
+from lingula.training.figures import Named, Scored, draw_precision_recall, draw_roc, draw_roc_corner
 from lingula.training.metrics import PairedTest
 from lingula.training.result import write_estimate
 
@@ -42,7 +42,12 @@ def write_comparison(folder: Path, comparison: Comparison, runs: Sequence[Judged
         )
         for run in runs
     ]
-    write_charts(folder, {"roc": draw_roc(named), "precision-recall": draw_precision_recall(named)})
+    charts = {
+        "roc": draw_roc(named),
+        "roc-corner": draw_roc_corner(named),
+        "precision-recall": draw_precision_recall(named),
+    }
+    write_charts(folder, charts)
 
 
 def as_markdown(comparison: Comparison) -> str:

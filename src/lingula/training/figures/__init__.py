@@ -9,6 +9,7 @@ from lingula.training.figures.discrimination import (
     draw_precision_recall,
     draw_reliability,
     draw_roc,
+    draw_roc_corner,
     markers_on_precision_recall,
     markers_on_roc,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "draw_reliability",
     "draw_risk_coverage",
     "draw_roc",
+    "draw_roc_corner",
     "draw_stress",
     "draw_subgroups",
     "markers_on_precision_recall",

@@ -1,7 +1,7 @@
 """How probabilities tell the labels apart, and whether they hold: ROC, precision and recall, reliability, histogram."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from lingula.training.metrics import Labels, ReliabilityBin, Scores
 
 _BARS = 20
 _FAR_RIGHT = 0.7  # of the axis; a name beyond stands to the left of its line
+_CORNER = 0.25  # of each side
 _MOST_CORNERS = 1000  # of a line; more cannot be seen
 
 
@@ -64,6 +65,17 @@ def draw_roc(scored: Scored | Sequence[Named], markers: Sequence[Marker] = ()) -
         y=Axis(title="sensitivity"),
         marks=(Line(points=((0, 0), (1, 1))), *curves, *_markers(markers, (0.48, 0.62))),
         legend="lower right",
+    )
+
+
+def draw_roc_corner(scored: Scored | Sequence[Named]) -> Chart:
+    """Draw the upper left corner of the ROC curve, where good models differ."""
+    whole = draw_roc(scored)
+    return replace(
+        whole,
+        title="ROC curve, upper left corner",
+        x=Axis(title=whole.x.title, high=_CORNER, ticks=ticks_between(0, _CORNER)),
+        y=Axis(title=whole.y.title, low=1 - _CORNER, ticks=ticks_between(1 - _CORNER, 1)),
     )
 
 

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 
 STYLE = Path(__file__).with_name("page.css")
-_NUMBER = re.compile(r"[-+−]?\d[\d.,]*\s?%?|none|undefined|unknown|")
+_NUMBER = re.compile(r"[-+−]?\d[\d.,]*\s?%?|none|undefined|unknown|too few|")
 _NOT_IN_ANCHORS = re.compile(r"[^a-z0-9]+")
 
 
@@ -138,15 +138,25 @@ def facts(entries: Iterable[Fact]) -> Html:
     return Html(f'<dl class="facts">{made}</dl>')
 
 
-def figure(drawn: str, words: str = "") -> Html:
-    """Give a drawing, an SVG already, with words under it."""
+def figure(drawn: str, words: str = "", *, is_wide: bool = False) -> Html:
+    """Give a drawing, an SVG already, with words under it; a wide one has a row of its own."""
     under = f"<figcaption>{safe(words)}</figcaption>" if words else ""
-    return Html(f'<figure class="drawing">{drawn}{under}</figure>')
+    return Html(f'<figure class="drawing{" broad" if is_wide else ""}">{drawn}{under}</figure>')
 
 
 def figures(*drawn: str) -> Html:
-    """Give figures side by side, as many as the page is wide."""
-    return Html(f'<div class="figures">{"".join(drawn)}</div>')
+    """Give figures side by side, as many as the page is wide; nothing if there are none."""
+    return Html(f'<div class="figures">{"".join(drawn)}</div>' if drawn else "")
+
+
+def columns(*parts: str) -> Html:
+    """Give small tables side by side."""
+    return Html(f'<div class="columns">{"".join(f"<div>{part}</div>" for part in parts)}</div>')
+
+
+def stacked(words: str, below: str) -> Html:
+    """Give a cell with small print under its words, for tables of many columns."""
+    return Html(f"{safe(words)}<small>{safe(below)}</small>" if below else safe(words))
 
 
 def picture(png: bytes, words: str, *, width: int = 224) -> Html:

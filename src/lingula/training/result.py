@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lingula.modelpackage.manifest import Estimate
+from lingula.training.decision_curve import DecisionCurve
 from lingula.training.measures import FindingMeasured, Measured
 from lingula.training.outcomes import Outcome
+from lingula.training.probes import Probes
+from lingula.training.reading_queue import ReadingRoom
+from lingula.training.risk_coverage import RiskCoverage
+from lingula.training.subgroups import Subgroups
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +34,15 @@ class EvaluationResult:
         For each label how many fell into each band, or had none.
     refusals
         What was not assessed, and why.
-    most_wrong
-        Assessed radiographs whose probability contradicts the label most.
+    subgroups, risk_coverage, decision_curves
+        Of all with a label and readable pixels; None or empty if they have one label only.
+    reading_room
+        How long who waits with these bands; None if one label only, or if nobody said how a worklist is ordered.
+    probes
+        What changed radiographs and weights told; None if none were asked for or there is one label only.
+    most_wrong, most_right
+        Assessed radiographs whose probability contradicts the label most, and those surest and right, some of each
+        label.
     """
 
     package: str
@@ -44,10 +56,16 @@ class EvaluationResult:
     everyone: Measured | None
     assessed_only: Measured | None
     by_finding: tuple[FindingMeasured, ...]
+    subgroups: Subgroups | None
+    risk_coverage: RiskCoverage | None
+    decision_curves: tuple[DecisionCurve, ...]
     bands: Mapping[str, Mapping[str, int]]
     refusals: tuple[Outcome, ...]
     most_wrong: tuple[Outcome, ...]
+    most_right: tuple[Outcome, ...]
     notes: tuple[str, ...]
+    reading_room: ReadingRoom | None = None
+    probes: Probes | None = None
 
     def lines(self) -> list[str]:
         """Give what a person wants to read at the end."""
@@ -65,7 +83,19 @@ class EvaluationResult:
                 f"calibration error {made.calibration_error:.4f} as found, "
                 f"{made.calibration_error_balanced:.4f} with both labels weighing the same"
             )
+        if self.probes is not None:
+            head += _probe_lines(self.probes)
         return [*head, *(f"note: {note}" for note in self.notes)]
+
+
+def _probe_lines(probes: Probes) -> list[str]:
+    stress = probes.stress
+    return [
+        f"probed on {probes.radiographs} radiographs:",
+        f"  AUROC {stress.worst.name}, the worst stress: {write_estimate(stress.worst.auroc)}",
+        f"  AUROC {stress.lungs_blanked.name}: {write_estimate(stress.lungs_blanked.auroc)}",
+        f"  AUROC {stress.surroundings_blanked.name}: {write_estimate(stress.surroundings_blanked.auroc)}",
+    ]
 
 
 def write_estimate(estimate: Estimate | None, digits: int = 4) -> str:

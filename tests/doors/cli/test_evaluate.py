@@ -18,6 +18,7 @@ def test_evaluate_writes_a_report_and_prints_what_it_found(lingula: Lingula, pac
         "evaluation.html",
         "evaluation.json",
         "predictions.csv",
+        "figures",
     }
 
 

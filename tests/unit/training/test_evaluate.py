@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from made.labels import SIDE, write_class_folders, write_picture
 from made.packages import made_package
+from made.readers import MadeReader
 from PIL import Image
 
+from lingula.doors.cli.reading import reading_rules
 from lingula.errors import TrainingError
 from lingula.modelpackage.archive import ModelPackage, read_package
 from lingula.modelpackage.manifest import IntendedUse
@@ -16,8 +18,12 @@ from lingula.modelpackage.preprocessing import prepare
 from lingula.modelpackage.session import open_session
 from lingula.radiology.reading import read_radiograph
 from lingula.radiology.study import Instance
-from lingula.training.evaluate import evaluate_package
+from lingula.training.evaluate import EvaluationOptions, evaluate_package
+from lingula.training.probes import ProbeOptions
 from lingula.training.sources import read_source
+from lingula.triage.heatmap import draw_heatmap
+
+NOT_PROBED = EvaluationOptions(probes=ProbeOptions(radiographs=0))
 
 
 @pytest.fixture
@@ -44,7 +50,11 @@ def rows(out: Path) -> list[dict[str, str]]:
 def test_every_radiograph_gets_what_triages_session_says(package: ModelPackage, folder: Path, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     evaluate_package(
-        package, read_source(folder), out=tmp_path / "out", progress=lambda done, total: told.append((done, total))
+        package,
+        read_source(folder),
+        out=tmp_path / "out",
+        options=NOT_PROBED,
+        progress=lambda done, total: told.append((done, total)),
     )
 
     session = open_session(package.graph, threads=1)
@@ -60,7 +70,7 @@ def test_every_radiograph_gets_what_triages_session_says(package: ModelPackage, 
 
 
 def test_the_result_counts_measures_and_is_written_as_json(package: ModelPackage, folder: Path, tmp_path: Path) -> None:
-    result = evaluate_package(package, read_source(folder), out=tmp_path / "out")
+    result = evaluate_package(package, read_source(folder), out=tmp_path / "out", options=NOT_PROBED)
 
     assert result.radiographs == 32
     assert result.by_status == {"assessed": 32, "not eligible": 0, "failed": 0}
@@ -85,7 +95,7 @@ def test_what_is_not_eligible_or_unreadable_is_listed_and_not_hidden(
     flat[0] = 199
     Image.fromarray(flat).save(folder / "NORMAL" / "flat.png")  # novel: grey levels hardly differ
 
-    result = evaluate_package(package, read_source(folder), out=tmp_path / "out")
+    result = evaluate_package(package, read_source(folder), out=tmp_path / "out", options=NOT_PROBED)
 
     assert result.by_status == {"assessed": 32, "not eligible": 1, "failed": 1}
     found = {row["path"]: row for row in rows(tmp_path / "out")}
@@ -108,7 +118,7 @@ def test_a_check_of_what_files_say_refuses_with_its_reason(package: ModelPackage
 
     source = read_source(folder)
     source = replace(source, rows=(replace(source.rows[0], age_years=70.0), *source.rows[1:]))
-    result = evaluate_package(package, source, out=tmp_path / "out", eligibility=too_old)
+    result = evaluate_package(package, source, out=tmp_path / "out", options=replace(NOT_PROBED, eligibility=too_old))
 
     assert [(entry.name, entry.reason) for entry in result.refusals] == [(source.name_of(source.rows[0]), "too old")]
     assert result.refusals[0].probability is not None
@@ -119,22 +129,53 @@ def test_the_page_is_one_file_without_radiographs_unless_asked(
 ) -> None:
     write_picture(folder / "NORMAL" / "IM-9999-<b>.png", 500, brightness=200)  # bright and normal: wrong
 
-    evaluate_package(package, read_source(folder), out=tmp_path / "plain")
-    evaluate_package(package, read_source(folder), out=tmp_path / "shown", with_pictures=True)
+    evaluate_package(package, read_source(folder), out=tmp_path / "plain", options=NOT_PROBED)
+    shown_with_maps = replace(NOT_PROBED, paint=draw_heatmap)
+    evaluate_package(package, read_source(folder), out=tmp_path / "shown", options=shown_with_maps)
 
     plain, shown = ((tmp_path / name / "evaluation.html").read_text() for name in ("plain", "shown"))
-    assert plain.count("<svg") == 4
+    assert plain.count("<svg") == 8  # four of ranking, risk and coverage, three decision curves
     assert "<img" not in plain
     assert "http" not in plain
     assert "never replaces" in plain
     assert "IM-9999-&lt;b&gt;.png" in plain
-    assert shown.count('<img alt="" width="224" height="224" src="data:image/png;base64,') == 1
+    assert shown.count('src="data:image/png;base64,') == 1 + 6  # the wrong one, three of each label that are right
+    assert "keep this page as you keep them" in shown
+    assert {path.stem for path in (tmp_path / "plain" / "figures").iterdir() if path.suffix == ".png"} == {
+        "roc",
+        "precision-recall",
+        "reliability",
+        "probabilities",
+        "risk-coverage",
+        "decision-5",
+        "decision-15",
+        "decision-30",
+    }
+
+
+def test_probes_and_a_reading_room_are_in_the_page_if_they_are_asked_for(folder: Path, tmp_path: Path) -> None:
+    options = EvaluationOptions(probes=ProbeOptions(radiographs=8), rules=reading_rules())
+    package = MadeReader().package(tmp_path / "reader")
+
+    result = evaluate_package(package, read_source(folder), out=tmp_path / "out", options=options)
+
+    assert result.probes is not None
+    assert result.probes.radiographs == 8
+    assert result.reading_room is not None
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    for title in ("Stress", "Lungs taken away", "Heat maps", "Waiting for a doctor", "Staying silent", "Decisions"):
+        assert f"<h2>{title}</h2>" in page
+    figures = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+    assert {"stress.png", "randomisation.svg", "reading-room.png"} <= figures
+    written = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert written["probes"]["stress"]["lungs_blanked"]["auroc"]["value"] == 0.5
+    assert any("lungs blanked: 0.5000" in line for line in result.lines())
 
 
 def test_unknown_patients_make_intervals_by_radiograph_and_say_so(package: ModelPackage, tmp_path: Path) -> None:
     folder = write_class_folders(tmp_path / "set", normal=["a.png", "b.png"], pneumonia=["c.png", "d.png"])
 
-    result = evaluate_package(package, read_source(folder), out=tmp_path / "out")
+    result = evaluate_package(package, read_source(folder), out=tmp_path / "out", options=NOT_PROBED)
 
     assert result.intervals_by == "radiograph"
     assert any("4 radiographs name no patient" in note for note in result.notes)
@@ -146,7 +187,7 @@ def test_one_label_alone_is_counted_but_not_ranked(package: ModelPackage, tmp_pa
     write_picture(tmp_path / "b.png", 2, brightness=180)
     (tmp_path / "rows.csv").write_text("image_path,label\na.png,0\nb.png,\n")
 
-    result = evaluate_package(package, read_source(tmp_path / "rows.csv"), out=tmp_path / "out")
+    result = evaluate_package(package, read_source(tmp_path / "rows.csv"), out=tmp_path / "out", options=NOT_PROBED)
 
     assert result.everyone is None
     assert result.by_finding[0].auroc is None
@@ -160,4 +201,4 @@ def test_a_source_without_any_readable_radiograph_is_refused(package: ModelPacka
     (tmp_path / "set" / "NORMAL" / "a.png").write_bytes(b"")
 
     with pytest.raises(TrainingError, match="none of 1 radiographs of set could be read"):
-        evaluate_package(package, read_source(tmp_path / "set"), out=tmp_path / "out")
+        evaluate_package(package, read_source(tmp_path / "set"), out=tmp_path / "out", options=NOT_PROBED)

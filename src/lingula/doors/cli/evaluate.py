@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lingula.doors.cli.output import NOTICE, Tally, say, show_line
+from lingula.doors.cli.reading import reading_rules
 
 Data = Annotated[
     Path,
@@ -17,42 +18,58 @@ Package = Annotated[
 ]
 OfPart = Annotated[str | None, typer.Option(help="Only what the data set itself calls training, tuning or test.")]
 Pictures = Annotated[
-    bool, typer.Option("--with-pictures", help="Show the most wrongly decided radiographs in the report.")
+    bool,
+    typer.Option(
+        "--with-pictures", help="Show radiographs with heat maps in the report: the worst and the best cases."
+    ),
+]
+Probed = Annotated[
+    int,
+    typer.Option(
+        "--probes", min=0, help="Radiographs drawn for stress, blanked lungs and heat map checks; 0 leaves these out."
+    ),
+]
+Masks = Annotated[
+    Path | None,
+    typer.Option(help="Folder of lung masks NAME.png drawn by people, for the heat map check.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what evaluation.json holds, on one line.")]
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  a command's options are its arguments
     *,
     dataset: Data,
     out: Out,
     package: Package = None,
     part: OfPart = None,
     with_pictures: Pictures = False,
+    probes: Probed = 400,
+    masks: Masks = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a package: ranking, operating points, calibration, refusals, each with its interval."""
+    """Measure a package: ranking, operating points, calibration, groups, stress, heat maps, refusals."""
     from pydantic import TypeAdapter
 
     from lingula.registry import Registry
     from lingula.settings import load_settings
-    from lingula.training.evaluate import evaluate_package
+    from lingula.training.evaluate import EvaluationOptions, evaluate_package
+    from lingula.training.probes import ProbeOptions
     from lingula.training.result import EvaluationResult
     from lingula.training.sources import read_part
     from lingula.triage.eligibility import reason_not_eligible
+    from lingula.triage.heatmap import draw_heatmap
 
     source = read_part(dataset, part)
     settings = load_settings({"package": package})
     opened = Registry(settings.registry).open(settings.package)
+    options = EvaluationOptions(
+        eligibility=reason_not_eligible,
+        paint=draw_heatmap if with_pictures else None,
+        rules=reading_rules(),
+        probes=ProbeOptions(radiographs=probes, masks=masks),
+    )
     with Tally("assessed", len(source.rows)) as tally:
-        result = evaluate_package(
-            opened,
-            source,
-            out=out,
-            progress=tally.show,
-            eligibility=reason_not_eligible,
-            with_pictures=with_pictures,
-        )
+        result = evaluate_package(opened, source, out=out, options=options, progress=tally.show, told=tally.tell)
     if as_json:
         show_line(TypeAdapter(EvaluationResult).dump_json(result).decode())
     else:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from lingula.training.journal import Epoch, Underway
+
 NOTICE = "Lingula supports a doctor's decision and never replaces it."
+
+_CLEAR = "\x1b[2K"  # ECMA-48: erase the line
+
+_MINUTE = 60  # seconds
 
 Plain = str | int | float | bool | None | Sequence["Plain"] | Mapping[str, "Plain"]
 
@@ -65,24 +71,33 @@ class Tally:
             sys.stderr.write(f"\r{self._word} {done}{f' of {total}' if total else ''}")
             sys.stderr.flush()
 
+    def tell(self, what: str) -> None:
+        """Say what is done after the counting."""
+        if self._is_shown:
+            sys.stderr.write(f"\r{_CLEAR}{what}")
+            sys.stderr.flush()
+
 
 class Progress:
-    """A bar per stage of a long run: how many epochs of how many, and the loss, drawn by rich on a terminal."""
+    """How far a training is: a bar for each stage on a terminal, drawn by rich; elsewhere a line for each epoch."""
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
+        console = Console(stderr=True)
+        self._is_drawn = console.is_terminal
         self._stages: dict[str, TaskID] = {}
         self._bars = Bars(
-            TextColumn("{task.description:<24}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.4f}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
+            TextColumn("{task.description:<19}"),
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[told]}"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            disable=not self._is_drawn,
         )
+        self._tuning: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -91,8 +106,27 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def epoch(self, stage: str, done: int, total: int, loss: float) -> None:
-        """Show that an epoch of a stage is done."""
-        if stage not in self._stages:
-            self._stages[stage] = self._bars.add_task(stage, total=total, loss=loss)
-        self._bars.update(self._stages[stage], completed=done, loss=loss)
+    def heard(self, news: "Epoch | Underway") -> None:
+        """Show how far a stage is."""
+        from lingula.training.journal import Epoch
+
+        if isinstance(news, Epoch):
+            self._tuning[news.label] = "" if news.tuning_loss is None else f", tuning loss {news.tuning_loss:.4f}"
+        told = (
+            f"epoch {news.epoch}/{news.epochs}, loss {news.training_loss:.4f}{self._tuning.get(news.label, '')}, "
+            f"{news.images_per_second:.0f} images/s"
+        )
+        if self._is_drawn:
+            done = news.epoch if isinstance(news, Epoch) else news.epoch - 1 + news.share
+            self._draw(news.label, done, news.epochs, told)
+        elif isinstance(news, Epoch):
+            say(f"{news.label}: {told}, {_in_minutes(news.seconds_left)} left")
+
+    def _draw(self, label: str, done: float, epochs: int, told: str) -> None:
+        if label not in self._stages:
+            self._stages[label] = self._bars.add_task(label, total=epochs, told=told)
+        self._bars.update(self._stages[label], completed=done, told=told)
+
+
+def _in_minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 2 * _MINUTE else f"{seconds / _MINUTE:.0f} min"

@@ -12,9 +12,23 @@ from lingula.modelpackage.archive import ModelPackage
 from lingula.training.labelled import LABEL_NAMES, Source
 from lingula.training.outcomes import Outcome
 from lingula.training.probes.looking import LookingProbe, probe_looking
+from lingula.training.probes.pointing import PointingProbe, probe_pointing
 from lingula.training.probes.randomising import RandomisationProbe, probe_randomisation
 from lingula.training.probes.sample import Judge, Told, draw_outcomes, read_sample
-from lingula.training.probes.stressing import StressProbe, probe_stress
+from lingula.training.probes.stressing import Stressed, StressProbe, probe_stress
+
+__all__ = [
+    "RADIOGRAPHS",
+    "LookingProbe",
+    "PointingProbe",
+    "ProbeOptions",
+    "Probes",
+    "RandomisationProbe",
+    "StressProbe",
+    "Stressed",
+    "Told",
+    "probe_package",
+]
 
 RADIOGRAPHS = 400
 """Drawn for the probes unless told otherwise."""
@@ -48,6 +62,7 @@ class Probes:
     stress: StressProbe
     looking: LookingProbe
     randomisation: RandomisationProbe | None
+    pointing: PointingProbe | None
     left_out: tuple[str, ...]
 
 
@@ -78,6 +93,7 @@ def probe_package(
         seed=options.seed,
         stress=stress,
         looking=looking,
+        pointing=probe_pointing(judge, sample, source, drawn),
         randomisation=None if isinstance(shuffled, str) else shuffled,
         left_out=(shuffled,) if isinstance(shuffled, str) else (),
     )

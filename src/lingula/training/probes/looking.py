@@ -144,9 +144,10 @@ def _mean(sample: Sample, values: Scores) -> Estimate | None:
     """Give the mean with its interval over resampled patients."""
     if len(values) == 0:
         return None
-    return clustered_bootstraps({"mean": _weighted_mean}, sample.labels, values, sample.patients)["mean"]
+    return clustered_bootstraps({"mean": weighted_mean}, sample.labels, values, sample.patients)["mean"]
 
 
-def _weighted_mean(labels: Labels, values: Scores, weights: Weights) -> NDArray[np.float64]:
+def weighted_mean(labels: Labels, values: Scores, weights: Weights) -> NDArray[np.float64]:
+    """Give the mean for each row of weights, whatever the labels."""
     del labels
     return np.asarray((weights @ values) / weights.sum(axis=1))

@@ -11,6 +11,7 @@ Zhang et al. 2018, mixup; Zhong et al. 2020, random erasing; Xiao et al. 2021, b
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]  # the package carries no types
@@ -19,8 +20,12 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
+from lingula.training.recipe import AugmentRecipe
+
 Pictures = NDArray[np.uint8]
 """Shape (N, 224, 224), grey levels."""
+LungsOf = Callable[[Tensor], Tensor]
+"""Gives the lungs' masks (M, 1, side, side) of some rows (M,) of a batch."""
 
 
 def uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
@@ -45,64 +50,62 @@ def recompressed(pictures: Pictures, probability: float, generator: Generator) -
     return out
 
 
-def posed(  # noqa: PLR0913 - each number is one freedom of the pose
-    pictures: Tensor,
-    box: Tensor,
-    side: int,
-    generator: Generator,
-    *,
-    degrees: float = 10.0,
-    zoom: float = 0.12,
-    shift: float = 0.06,
-    flip: float = 0.5,
-) -> Tensor:
-    """Cut boxes (N, 4) out of pictures (N, channels, h, w), turned, zoomed, shifted, sheared and mirrored at random.
+def pose(box: Tensor, generator: Generator, recipe: AugmentRecipe) -> Tensor:
+    """Draw how boxes (N, 4) are turned, zoomed, shifted, sheared and mirrored.
 
-    Returns (N, channels, side, side). All channels of one picture move together.
+    Returns
+    -------
+    Tensor
+        (N, 2, 3): from places in the new picture to places in the frame, both -1 to 1, as `sampled` takes it.
     """
-    count = len(pictures)
-    turn = uniform(count, -degrees, degrees, generator) * (math.pi / 180)
+    count, zoom = len(box), recipe.zoom
+    turn = uniform(count, -recipe.rotation, recipe.rotation, generator) * (math.pi / 180)
     stretch_x = (uniform(count, -zoom, zoom, generator)).exp()
     stretch_y = stretch_x * uniform(count, -zoom / 2, zoom / 2, generator).exp()
-    mirror = 1.0 - 2.0 * chance(count, flip, generator).float()
-    shear = uniform(count, -0.08, 0.08, generator)
+    mirror = 1.0 - 2.0 * chance(count, recipe.flip, generator).float()
+    shear = uniform(count, -recipe.shear, recipe.shear, generator)
     width, height = (box[:, 2] - box[:, 0]), (box[:, 3] - box[:, 1])
     # output (-1..1) -> mirrored, turned, stretched within the box -> frame (-1..1)
     a, b = turn.cos() * stretch_x * mirror, (shear - turn.sin()) * stretch_y
     c, d = turn.sin() * stretch_x * mirror, turn.cos() * stretch_y
-    x = box[:, 0] + box[:, 2] - 1.0 + 2.0 * width * uniform(count, -shift, shift, generator)
-    y = box[:, 1] + box[:, 3] - 1.0 + 2.0 * height * uniform(count, -shift, shift, generator)
-    theta = torch.stack(
+    x = box[:, 0] + box[:, 2] - 1.0 + 2.0 * width * uniform(count, -recipe.shift, recipe.shift, generator)
+    y = box[:, 1] + box[:, 3] - 1.0 + 2.0 * height * uniform(count, -recipe.shift, recipe.shift, generator)
+    return torch.stack(
         [torch.stack([a * width, b * width, x], dim=1), torch.stack([c * height, d * height, y], dim=1)], dim=1
-    )  # (N, 2, 3)
-    grid = F.affine_grid(theta, [count, 1, side, side], align_corners=False)
+    )
+
+
+def sampled(pictures: Tensor, theta: Tensor, side: int) -> Tensor:
+    """Resample pictures (N, channels, h, w) to (N, channels, side, side) in poses (N, 2, 3); nothing is black."""
+    grid = F.affine_grid(theta, [len(pictures), 1, side, side], align_corners=False)
     return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def exposed(pictures: Tensor, generator: Generator, *, strength: float = 1.0) -> Tensor:
+def exposed(pictures: Tensor, generator: Generator, *, exposure: float = 1.0, sharpness: float = 1.0) -> Tensor:
     """Change gamma, contrast, brightness, sharpness and noise of pictures (N, 1, h, w) in 0-1."""
     count = len(pictures)
 
     def each(values: Tensor) -> Tensor:
         return values[:, None, None, None]
 
-    out = pictures.clamp(0.0, 1.0) ** each((torch.randn(count, generator=generator) * 0.25 * strength).exp())
-    out = _resharpened(out, generator, strength)
-    contrast = each(uniform(count, -0.35 * strength, 0.35 * strength, generator).exp())
-    brightness = each(uniform(count, -0.15 * strength, 0.15 * strength, generator))
-    out = (out - 0.5) * contrast + 0.5 + brightness
-    grain = each(uniform(count, 0.0, 0.04 * strength, generator) * chance(count, 0.5, generator))
-    return (out + grain * torch.randn(out.shape, generator=generator)).clamp(0.0, 1.0)
+    out = pictures.clamp(0.0, 1.0).pow_(each((torch.randn(count, generator=generator) * 0.25 * exposure).exp()))
+    _resharpen(out, generator, sharpness)
+    contrast = each(uniform(count, -0.35 * exposure, 0.35 * exposure, generator).exp())
+    brightness = each(uniform(count, -0.15 * exposure, 0.15 * exposure, generator))
+    out.sub_(0.5).mul_(contrast).add_(0.5).add_(brightness)
+    grain = each(uniform(count, 0.0, 0.04 * exposure, generator) * chance(count, 0.5, generator))
+    return out.add_(torch.randn(out.shape, generator=generator).mul_(grain)).clamp_(0.0, 1.0)
 
 
-def _resharpened(pictures: Tensor, generator: Generator, strength: float) -> Tensor:
-    """Blur (amount -1) to unsharp masking (amount 1.5) at random radii; a third of the pictures stay as they are."""
+def _resharpen(pictures: Tensor, generator: Generator, strength: float) -> None:
+    """Blur (amount -1) to unsharp masking (amount 1.5) at random radii, in place; a third stay as they are."""
     count, side = len(pictures), pictures.shape[2]
     radius = uniform(count, 0.5, 2.0, generator)  # pixels
-    blur = _gaussian(radius, side)
-    blurred = (blur @ pictures[:, 0] @ blur.transpose(1, 2))[:, None]
     amount = uniform(count, -1.0, 1.5, generator) * strength * chance(count, 0.67, generator)
-    return pictures + amount[:, None, None, None] * (pictures - blurred)
+    some = torch.nonzero(amount)[:, 0]
+    blur, before = _gaussian(radius[some], side), pictures[some]
+    blurred = (blur @ before[:, 0] @ blur.transpose(1, 2))[:, None]
+    pictures[some] = before + amount[some, None, None, None] * (before - blurred)
 
 
 def _gaussian(radius: Tensor, side: int) -> Tensor:
@@ -127,19 +130,41 @@ def erased(pictures: Tensor, probability: float, generator: Generator) -> Tensor
     return out
 
 
-def surroundings_swapped(pictures: Tensor, masks: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Put some lungs into the surroundings of another patient of the batch.
+def swap_partners(count: int, probability: float, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Draw which pictures of a batch get other surroundings (M,), and whose (M,)."""
+    order = torch.randperm(count, generator=generator)
+    chosen = torch.nonzero(chance(count, probability, generator))[:, 0]
+    return chosen, order[chosen]
+
+
+def surroundings_swapped(pictures: Tensor, lungs: LungsOf, chosen: Tensor, partners: Tensor) -> Tensor:
+    """Put some lungs into the surroundings of other patients of the batch.
 
     Parameters
     ----------
-    pictures, masks
-        (N, 1, side, side); masks are 1 inside the lungs. Edges are softened so that no seam tells.
+    pictures
+        (N, 1, side, side).
+    lungs
+        Gives masks (M, 1, side, side), 1 inside the lungs; edges are softened so that no seam tells.
+    chosen, partners
+        Row numbers (M,): whose lungs, and whose surroundings.
     """
-    order = torch.randperm(len(pictures), generator=generator)
-    soft = widened(masks)
-    mixed = pictures * soft + pictures[order] * (1.0 - soft)
-    chosen = chance(len(pictures), probability, generator)[:, None, None, None]
-    return torch.where(chosen, mixed, pictures)
+    if len(chosen) == 0:
+        return pictures
+    soft = widened(lungs(chosen))
+    out = pictures.clone()
+    out[chosen] = pictures[chosen] * soft + pictures[partners] * (1.0 - soft)
+    return out
+
+
+def blanked_some(pictures: Tensor, lungs: LungsOf, is_blank: Tensor) -> Tensor:
+    """Blank the lungs of some pictures (N, 1, side, side); `is_blank` is (N,)."""
+    some = torch.nonzero(is_blank)[:, 0]
+    if len(some) == 0:
+        return pictures
+    out = pictures.clone()
+    out[some] = lungs_blanked(pictures[some], lungs(some))
+    return out
 
 
 def widened(masks: Tensor) -> Tensor:

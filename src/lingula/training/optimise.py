@@ -1,104 +1,173 @@
 """One training loop for every network; killed at any moment, it goes on from the last epoch with the same result.
 
-Every epoch draws from a generator seeded with the run's seed and the epoch's number, and a checkpoint holds weights,
-moving average and optimiser, so an interrupted run and an uninterrupted one end with the same weights on one machine.
+Every epoch draws from generators seeded with the run's seed and the epoch's number, and a checkpoint holds everything
+that the next epoch depends on (weights, moving average, optimiser, pace, best weights, patience), so an interrupted run
+and an uninterrupted one end with the same weights on one machine with the same number of threads.
 
 References
 ----------
-Loshchilov & Hutter 2019, AdamW and the cosine schedule. Polyak & Juditsky 1992, averaging.
+Loshchilov & Hutter 2019, AdamW. Polyak & Juditsky 1992, averaging. Prechelt 1998, early stopping.
 """
 
 import math
+import time
 from collections.abc import Callable, Iterator
-from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
 
+from lingula.errors import TrainingError
+from lingula.training.devices import Crew, current_crew
+from lingula.training.journal import Epoch, Follower, Progress, Underway, finite, unheard
+from lingula.training.learner import Learner
 from lingula.training.recipe import Schedule
 
-Progress = Callable[[str, int, int, float], None]
-"""Called with the stage's name, epochs done, epochs in all and the last epoch's mean loss."""
 Network = TypeVar("Network", bound=nn.Module)
 
+_SAY_EVERY = 2.0  # seconds between words about an epoch that is under way
+_GLOBAL_SEED = 500_000_000  # apart from the batches' own generators, so that dropout does not repeat what they draw
 
-def optimise(  # noqa: PLR0913 - the pieces of every training loop
-    network: Network,
-    batches: Callable[[Generator], Iterator[Callable[[Network], Tensor]]],
-    steps: int,
-    schedule: Schedule,
-    seed: int,
-    *,
-    stage: str,
-    progress: Progress,
-    checkpoint: Path | None = None,
-) -> Network:
-    """Minimise the losses that `batches` yields, `steps` an epoch; give the network with averaged weights."""
-    average = deepcopy(network).requires_grad_(requires_grad=False)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # documented, missing in the stub
-    decayed = [weights for weights in network.parameters() if weights.ndim > 1]
-    others = [weights for weights in network.parameters() if weights.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=schedule.learning_rate,
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What the tuning set says of a network; accuracy and AUROC where they are defined."""
+
+    loss: float
+    accuracy: float | None = None
+    auroc: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course(Generic[Network]):
+    """What a network goes through.
+
+    Parameters
+    ----------
+    stage
+        Its name for people.
+    batches
+        Yields the `steps` batches of an epoch, drawn from the generator it is given.
+    watch
+        Looks at the tuning set after each epoch, without drawing a random number.
+    """
+
+    stage: str
+    batches: Callable[[Generator], Iterator[Callable[[Network], Tensor]]]
+    steps: int
+    watch: Callable[[Network], Watched] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """Who hears of a training, and the file it goes on from."""
+
+    progress: Progress = unheard
+    journal: Follower = unheard
+    checkpoint: Path | None = None
+
+
+def optimise(network: Network, course: Course[Network], schedule: Schedule, seed: int, log: Log) -> Network:
+    """Minimise the losses of a course.
+
+    Returns
+    -------
+    Network
+        On the processor, ready to be asked: with averaged weights if the schedule has an average, and with the best
+        ones of all epochs if it has patience.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is no number any more, or the batch cannot be dealt to the processes.
+    """
+    crew = current_crew()
+    crew.check_batch(schedule.batch)
+    learner = Learner(network, schedule, crew)
+    learner.restore(log.checkpoint)
+    while learner.epoch < schedule.epochs and not learner.has_enough:
+        done = _epoch(learner, course, seed, log.progress)
+        learner.heard(done.training_loss if done.tuning_loss is None else done.tuning_loss)
+        if crew.leads:
+            log.journal(done)
+            learner.save(log.checkpoint)
+            log.progress(done)
+    return learner.result()
+
+
+def _epoch(learner: Learner[Network], course: Course[Network], seed: int, progress: Progress) -> Epoch:
+    crew, schedule, number = learner.crew, learner.schedule, learner.epoch
+    torch.manual_seed(_GLOBAL_SEED * (1 + crew.rank) + seed * 1000 + number)
+    begun, total = time.perf_counter(), torch.zeros((), dtype=torch.float64, device=crew.device)
+    words = _Words(progress, course.stage, number + 1, schedule)
+    learner.begin_epoch()
+    for step, loss_of in enumerate(course.batches(Generator().manual_seed(seed * 1000 + number))):
+        total += _step(learner, loss_of, number * course.steps + step, course.steps * schedule.epochs)
+        if crew.leads and words.are_due():
+            words.say((step + 1) / course.steps, float(total) / (step + 1), course.steps)
+    training_loss = crew.mean(total) / course.steps
+    if not math.isfinite(training_loss):
+        raise TrainingError(
+            f"{course.stage}: the loss is no number after epoch {number + 1}; "
+            f"lower the learning rate ({schedule.learning_rate:g})"
+        )
+    seconds = time.perf_counter() - begun
+    watched = _watched(learner, course, crew)
+    return Epoch(
+        stage=course.stage,
+        epoch=number + 1,
+        epochs=schedule.epochs,
+        training_loss=training_loss,
+        tuning_loss=None if watched is None else finite(watched.loss),
+        accuracy=None if watched is None else watched.accuracy,
+        auroc=None if watched is None else watched.auroc,
+        learning_rate=learner.learning_rate,
+        seconds=seconds,
+        images_per_second=course.steps * schedule.batch / seconds,
     )
-    begun = _resumed(checkpoint, network, average, optimiser)
-    for epoch in range(begun, schedule.epochs):
-        generator = Generator().manual_seed(seed * 1000 + epoch)
-        network.train()
-        total = 0.0
-        for number, loss_of in enumerate(batches(generator)):
-            step = epoch * steps + number
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * _pace(step / (steps * schedule.epochs), schedule.warm_up)
-            with torch.autocast("cpu", torch.bfloat16):
-                loss = loss_of(network)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimiser.step()
-            _follow(average, network, min(schedule.average, (1 + step) / (10 + step)))
-            total += float(loss.detach())
-        _save(checkpoint, network, average, optimiser, epoch + 1)
-        progress(stage, epoch + 1, schedule.epochs, total / steps)
-    return average.eval()
 
 
-def _pace(done: float, warm_up: float) -> float:
-    """Rise linearly during the warm-up, then fall along a cosine to a hundredth."""
-    if done < warm_up:
-        return max(done / warm_up, 0.01)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
+def _step(learner: Learner[Network], loss_of: Callable[[Network], Tensor], step: int, steps: int) -> Tensor:
+    """Learn from one batch; give its loss."""
+    learner.pace_to(step / steps)
+    with learner.precisely():
+        loss = loss_of(learner.network)
+    learner.learn(loss, step)
+    return loss.detach()
 
 
-@torch.no_grad()
-def _follow(average: nn.Module, network: nn.Module, keep: float) -> None:
-    ours, theirs = average.state_dict(), network.state_dict()
-    for name, value in ours.items():
-        if value.dtype.is_floating_point:
-            value.lerp_(theirs[name], 1.0 - keep)
-        else:
-            value.copy_(theirs[name])
+def _watched(learner: Learner[Network], course: Course[Network], crew: Crew) -> Watched | None:
+    """Let the leading process look, and tell the others what it saw."""
+    if course.watch is None:
+        return None
+    seen: Watched | None = None
+    if crew.leads:
+        with torch.no_grad(), learner.precisely():
+            seen = course.watch(learner.watched())
+    return crew.agreed(seen)
 
 
-def _resumed(checkpoint: Path | None, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer) -> int:
-    if checkpoint is None or not checkpoint.exists():
-        return 0
-    saved = torch.load(checkpoint, weights_only=True)
-    network.load_state_dict(saved["network"])
-    average.load_state_dict(saved["average"])
-    optimiser.load_state_dict(saved["optimiser"])
-    return int(saved["epoch"])
+class _Words:
+    """Says now and then how far a long epoch is."""
 
+    def __init__(self, progress: Progress, stage: str, epoch: int, schedule: Schedule) -> None:
+        self._progress, self._stage, self._epoch, self._schedule = progress, stage, epoch, schedule
+        self._begun = self._said = time.perf_counter()
 
-def _save(
-    checkpoint: Path | None, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, epoch: int
-) -> None:
-    if checkpoint is None:
-        return
-    partial = checkpoint.with_suffix(".partial")
-    state = {"network": network.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
-    torch.save(state | {"epoch": epoch}, partial)
-    partial.replace(checkpoint)  # whole or not at all
+    def are_due(self) -> bool:
+        return time.perf_counter() - self._said >= _SAY_EVERY
+
+    def say(self, share: float, loss: float, steps: int) -> None:
+        self._said = time.perf_counter()
+        self._progress(
+            Underway(
+                stage=self._stage,
+                epoch=self._epoch,
+                epochs=self._schedule.epochs,
+                share=share,
+                training_loss=loss,
+                images_per_second=share * steps * self._schedule.batch / (self._said - self._begun),
+            )
+        )

@@ -1,12 +1,15 @@
-"""What the lung finder and the classifier learn from: their batches and their losses.
+"""Train the lung finder and the classifier: what they learn from, what is minimised, who hears of it.
+
+Where torch's launcher started several processes, the leading one calls these functions and the others are asked to
+learn along (`devices`).
 
 References
 ----------
-Sudre et al. 2017, Dice loss. Szegedy et al. 2016, label smoothing. Zhang et al. 2018, mixup.
+Sudre et al. 2017, Dice loss.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,108 +19,76 @@ from torch import Generator, Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
 from lingula.errors import TrainingError
-from lingula.training.augment import (
-    Pictures,
-    chance,
-    erased,
-    exposed,
-    lungs_blanked,
-    posed,
-    recompressed,
-    surroundings_swapped,
+from lingula.training.augment import Pictures, chance, exposed, pose, recompressed, sampled
+from lingula.training.devices import Crew, current_crew, together
+from lingula.training.examples import LabelledExamples, LungExamples, as_tensor
+from lingula.training.journal import Follower, Progress, unheard
+from lingula.training.losses import Weights, answer_loss, class_weights, finding_loss
+from lingula.training.networks import (
+    FINDER_SIDE,
+    FRAME,
+    MAP_SIDE,
+    WHOLE_FRAME,
+    Classifier,
+    LungFinder,
+    build_classifier,
 )
-from lingula.training.network import FINDER_SIDE, FRAME, MAP_SIDE, Classifier, LungFinder, lung_box
-from lingula.training.optimise import Progress, optimise
+from lingula.training.optimise import Course, Log, optimise
 from lingula.training.outliers import outliers
-from lingula.training.recipe import ClassifierRecipe, FinderRecipe
+from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, FinderRecipe
+from lingula.training.views import Batch, augmented
+from lingula.training.watch import watcher
 
-WHOLE_FRAME = (0.0, 0.0, 1.0, 1.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LungExamples:
-    """What the lung finder learns from.
-
-    Parameters
-    ----------
-    pictures
-        Real radiographs of the training patients, (N, 224, 224).
-    masked, masks
-        Indices into `pictures` (M,) and their lung masks (M, 224, 224), 0 or 255.
-    strangers
-        Pictures outside the intended use, (K, 224, 224); may be empty.
-    """
-
-    pictures: Pictures
-    masked: NDArray[np.int64]
-    masks: Pictures
-    strangers: Pictures
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledExamples:
-    """What the classifier learns from.
-
-    Parameters
-    ----------
-    pictures
-        (N, 224, 224).
-    targets
-        (N,): the label as 0 or 1, or a doubt between them.
-    findings
-        (N,) 0 normal, 1 bacteria, 2 virus, -100 where not known (left out of the helper task).
-    masks
-        (N, 1, 56, 56) lung probability by the lung finder.
-    """
-
-    pictures: Pictures
-    targets: NDArray[np.float32]
-    findings: NDArray[np.int64]
-    masks: Tensor
-
-
-def as_tensor(pictures: Pictures) -> Tensor:
-    """Give (N, 1, 224, 224) float32 in 0-1."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).float()[:, None] / 255.0
+_FINDER_POSE = AugmentRecipe(rotation=12.0, zoom=0.25, shift=0.08, shear=0.08, flip=0.5)
 
 
 def train_lung_finder(
-    examples: LungExamples, recipe: FinderRecipe, seed: int, *, progress: Progress, checkpoint: Path | None = None
+    examples: LungExamples,
+    recipe: FinderRecipe,
+    seed: int,
+    *,
+    progress: Progress,
+    checkpoint: Path | None = None,
+    journal: Follower = unheard,
 ) -> LungFinder:
     """Learn to mark lungs, and to tell chest radiographs from outliers.
 
     A third of each batch has masks, a third are other real radiographs, a third are outliers.
     """
+    together(partial(_learn_lungs, examples, recipe, seed, Log()))
+    return _learn_lungs(examples, recipe, seed, Log(progress=progress, checkpoint=checkpoint, journal=journal))
+
+
+def _learn_lungs(examples: LungExamples, recipe: FinderRecipe, seed: int, log: Log) -> LungFinder:
     if recipe.schedule is None:
         raise TrainingError("[finder] names a package and has no schedule to train by")
     torch.manual_seed(seed)
-    finder = LungFinder(recipe.widths)
-    third = recipe.schedule.batch // 3
-    steps = max(1, len(examples.masked) // third)
+    crew, finder = current_crew(), LungFinder(recipe.widths)
+    third = min(recipe.schedule.batch // 3, len(examples.masked))
+    steps = len(examples.masked) // third
 
     def batches(generator: Generator) -> Iterator[Callable[[LungFinder], Tensor]]:
         order = torch.randperm(len(examples.masked), generator=generator)
+        own = crew.own(generator)
         for step in range(steps):
-            chosen = order[step * third : (step + 1) * third].numpy()
-            yield _lung_loss(examples, chosen, third, generator)
+            chosen = crew.share(order[step * third : (step + 1) * third]).numpy()
+            yield _lung_loss(examples, chosen, own, crew.device)
 
-    return optimise(
-        finder, batches, steps, recipe.schedule, seed, stage="lung finder", progress=progress, checkpoint=checkpoint
-    )
+    return optimise(finder, Course(stage="lung finder", batches=batches, steps=steps), recipe.schedule, seed, log)
 
 
 def _lung_loss(
-    examples: LungExamples, chosen: NDArray[np.int64], third: int, generator: Generator
+    examples: LungExamples, chosen: NDArray[np.int64], generator: Generator, device: torch.device
 ) -> Callable[[LungFinder], Tensor]:
+    third = len(chosen)
+
     def some(pictures: Pictures) -> Tensor:
         return as_tensor(pictures[torch.randint(len(pictures), (third,), generator=generator).numpy()])
 
     frame = torch.tensor([WHOLE_FRAME])
 
-    def moved(pictures: Tensor, flip: float = 0.5) -> Tensor:
-        return posed(
-            pictures, frame.expand(len(pictures), 4), FRAME, generator, degrees=12, zoom=0.25, shift=0.08, flip=flip
-        )
+    def moved(pictures: Tensor) -> Tensor:
+        return sampled(pictures, pose(frame.expand(len(pictures), 4), generator, _FINDER_POSE), FRAME)
 
     masked = as_tensor(recompressed(examples.pictures[examples.masked[chosen]], 0.3, generator))
     both = moved(torch.cat([masked, as_tensor(examples.masks[chosen])], dim=1))
@@ -126,9 +97,9 @@ def _lung_loss(
         swapped = chance(third, 0.15, generator)[:, None, None, None]
         strange = torch.where(swapped, some(examples.strangers), strange)
     pictures = torch.cat([both[:, :1], moved(some(examples.pictures)), moved(strange)])
-    pictures = exposed(F.avg_pool2d(pictures, FRAME // FINDER_SIDE), generator)
-    wanted = F.avg_pool2d(both[:, 1:], FRAME // MAP_SIDE)  # (third, 1, 56, 56), share of lung in each cell
-    is_strange = torch.cat([torch.zeros(len(both) + third, 1), torch.ones(third, 1)])
+    pictures = exposed(F.avg_pool2d(pictures, FRAME // FINDER_SIDE), generator).to(device)
+    wanted = F.avg_pool2d(both[:, 1:], FRAME // MAP_SIDE).to(device)  # (third, 1, 56, 56), share of lung in each cell
+    is_strange = torch.cat([torch.zeros(2 * third, 1), torch.ones(third, 1)]).to(device)
 
     def loss(finder: LungFinder) -> Tensor:
         logits, outlier = finder.look(pictures.to(memory_format=torch.channels_last))
@@ -142,68 +113,82 @@ def _lung_loss(
     return loss
 
 
-def train_classifier(
+def train_classifier(  # noqa: PLR0913 - what it learns from, who hears of it, where it goes on
     examples: LabelledExamples,
     recipe: ClassifierRecipe,
     seed: int,
     *,
     progress: Progress,
     checkpoint: Path | None = None,
+    journal: Follower = unheard,
+    tuning: LabelledExamples | None = None,
+    data: Path | None = None,
 ) -> Classifier:
-    """Learn the label from the lungs' pictures."""
+    """Learn the label from what the network of the recipe sees.
+
+    Parameters
+    ----------
+    tuning
+        Watched after each epoch; who has patience needs them, and a plateau is then one of their loss.
+    data
+        Folder that the weights and the package of the recipe's network are relative to.
+    """
+    if tuning is None and recipe.schedule.patience is not None:
+        raise TrainingError("[classifier.schedule] patience needs a tuning part to watch; give [split] tuning a share")
+    together(partial(_learn_label, examples, recipe, seed, Log(), tuning, data))
+    log = Log(progress=progress, checkpoint=checkpoint, journal=journal)
+    return _learn_label(examples, recipe, seed, log, tuning, data)
+
+
+def _learn_label(
+    examples: LabelledExamples,
+    recipe: ClassifierRecipe,
+    seed: int,
+    log: Log,
+    tuning: LabelledExamples | None,
+    data: Path | None,
+) -> Classifier:
     torch.manual_seed(seed)
-    classifier = Classifier(recipe.network.widths, recipe.network.blocks)
-    boxes = lung_box(examples.masks)
-    batch = recipe.schedule.batch
+    crew, classifier = current_crew(), build_classifier(recipe.network, data=data)
+    batch = min(recipe.schedule.batch, len(examples.pictures))
     steps = len(examples.pictures) // batch
+    weights = class_weights(recipe.loss, torch.from_numpy(examples.targets))
 
     def batches(generator: Generator) -> Iterator[Callable[[Classifier], Tensor]]:
         order = torch.randperm(len(examples.pictures), generator=generator)
+        own = crew.own(generator)
         for step in range(steps):
-            yield _classifier_loss(examples, boxes, order[step * batch : (step + 1) * batch], recipe, generator)
+            rows = crew.share(order[step * batch : (step + 1) * batch])
+            yield _label_loss(augmented(examples, rows, recipe, own), recipe, weights, crew)
 
-    return optimise(
-        classifier, batches, steps, recipe.schedule, seed, stage="classifier", progress=progress, checkpoint=checkpoint
-    )
+    watch = None if tuning is None else watcher(tuning, recipe)
+    course = Course(stage="classifier", batches=batches, steps=steps, watch=watch)
+    return optimise(classifier, course, recipe.schedule, seed, log)
 
 
-def _classifier_loss(
-    examples: LabelledExamples, boxes: Tensor, chosen: Tensor, recipe: ClassifierRecipe, generator: Generator
-) -> Callable[[Classifier], Tensor]:
-    augment, loss_recipe = recipe.augment, recipe.loss
-    pictures = as_tensor(recompressed(examples.pictures[chosen.numpy()], augment.recompress, generator))
-    masks = F.interpolate(examples.masks[chosen], size=(FRAME, FRAME), mode="bilinear")
-    both = posed(torch.cat([pictures, masks], dim=1), boxes[chosen], recipe.network.side, generator)
-    lungs, masks = both[:, :1], both[:, 1:]
-    targets = torch.from_numpy(examples.targets)[chosen][:, None]
-    targets = targets * (1 - loss_recipe.label_smoothing) + 0.5 * loss_recipe.label_smoothing
-    findings = torch.from_numpy(examples.findings)[chosen]
-    lungs = surroundings_swapped(lungs, masks, augment.swap_surroundings, generator)
-    blank = chance(len(lungs), augment.blank_lungs, generator)
-    lungs = torch.where(blank[:, None, None, None], lungs_blanked(lungs, masks), lungs)
-    targets = torch.where(blank[:, None], torch.tensor(0.5), targets)
-    findings = torch.where(blank, torch.tensor(-100), findings)
-    lungs = erased(exposed(lungs, generator), augment.erase, generator)
-    share = _mixing_share(augment.mixup, generator)
-    order = torch.randperm(len(lungs), generator=generator)
-    lungs = share * lungs + (1 - share) * lungs[order]
+def _label_loss(batch: Batch, recipe: ClassifierRecipe, weights: Weights, crew: Crew) -> Callable[[Classifier], Tensor]:
+    pictures = batch.pictures.to(crew.device, memory_format=torch.channels_last)
+    targets = batch.targets.to(crew.device)
 
     def loss(classifier: Classifier) -> Tensor:
-        logit, finding = classifier(lungs.to(memory_format=torch.channels_last))
-        logit, finding = logit.float(), finding.float()
-        mixed = share * targets + (1 - share) * targets[order]
-        helper = share * F.cross_entropy(finding, findings) + (1 - share) * F.cross_entropy(finding, findings[order])
-        return F.binary_cross_entropy_with_logits(logit, mixed) + loss_recipe.finding_weight * helper
+        logit, finding = classifier(pictures)
+        out = answer_loss(logit.float(), targets, recipe.loss, weights)
+        if recipe.loss.finding_weight:
+            out = out + recipe.loss.finding_weight * _helper_loss(finding.float(), batch, crew)
+        if recipe.network.l2:
+            for penalised in classifier.regularised():
+                out = out + recipe.network.l2 * penalised.square().sum()
+        return out
 
     return loss
 
 
-def _mixing_share(alpha: float, generator: Generator) -> float:
-    """Draw one share from Beta(alpha, alpha), half of the time 1 (no mixing)."""
-    if alpha == 0 or bool(chance(1, 0.5, generator)):
-        return 1.0
-    draw = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-    return float(draw.beta(alpha, alpha))
+def _helper_loss(logits: Tensor, batch: Batch, crew: Crew) -> Tensor:
+    findings = batch.findings.to(crew.device)
+    if batch.share == 1.0:
+        return finding_loss(logits, findings)
+    others = findings[batch.order.to(crew.device)]
+    return batch.share * finding_loss(logits, findings) + (1 - batch.share) * finding_loss(logits, others)
 
 
 @torch.no_grad()

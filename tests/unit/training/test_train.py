@@ -7,9 +7,11 @@ import pytest
 import torch
 from made.chests import drawn_chest
 
-from lingula.training.network import FRAME
+from lingula.training.examples import LabelledExamples, LungExamples
+from lingula.training.journal import Epoch, Underway, unheard
+from lingula.training.networks import FRAME
 from lingula.training.recipe import ClassifierRecipe, FinderRecipe, NetworkRecipe, Schedule
-from lingula.training.train import LabelledExamples, LungExamples, find_lungs, train_classifier, train_lung_finder
+from lingula.training.train import find_lungs, train_classifier, train_lung_finder
 
 
 @pytest.fixture(autouse=True)
@@ -40,16 +42,21 @@ class Killed(Exception):
 def test_a_killed_training_goes_on_with_the_same_result(tmp_path: Path) -> None:
     recipe = ClassifierRecipe(schedule=schedule(3), network=SMALL)
 
-    def killed_after_two(_stage: str, epoch: int, _epochs: int, _loss: float) -> None:
-        if epoch == 2:
+    def killed_after_two(news: Epoch | Underway) -> None:
+        if isinstance(news, Epoch) and news.epoch == 2:
             raise Killed
 
-    whole = train_classifier(labelled(), recipe, 5, progress=lambda *_: None)
+    whole = train_classifier(labelled(), recipe, 5, progress=unheard)
     with pytest.raises(Killed):
         train_classifier(labelled(), recipe, 5, progress=killed_after_two, checkpoint=tmp_path / "c")
     epochs: list[int] = []
     resumed = train_classifier(
-        labelled(), recipe, 5, progress=lambda _s, epoch, *_: epochs.append(epoch), checkpoint=tmp_path / "c"
+        labelled(),
+        recipe,
+        5,
+        progress=unheard,
+        journal=lambda epoch: epochs.append(epoch.epoch),
+        checkpoint=tmp_path / "c",
     )
     assert epochs == [3]
     for name, value in whole.state_dict().items():
@@ -59,7 +66,7 @@ def test_a_killed_training_goes_on_with_the_same_result(tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
     recipe = ClassifierRecipe(schedule=schedule(1), network=SMALL)
     one, two, other = (
-        train_classifier(labelled(), recipe, seed, progress=lambda *_: None).pneumonia.weight for seed in (1, 1, 2)
+        train_classifier(labelled(), recipe, seed, progress=unheard).pneumonia.weight for seed in (1, 1, 2)
     )
     torch.testing.assert_close(one, two, rtol=0, atol=0)
     assert not torch.equal(one, other)
@@ -73,7 +80,7 @@ def test_the_lung_finder_learns_to_mark_lungs() -> None:
         strangers=np.zeros((0, FRAME, FRAME), np.uint8),
     )
     recipe = FinderRecipe(schedule=schedule(14), widths=(8, 16, 16, 16))
-    finder = train_lung_finder(examples, recipe, 1, progress=lambda *_: None)
+    finder = train_lung_finder(examples, recipe, 1, progress=unheard)
     new = drawn_chest(999, has_opacity=False)
     mask = find_lungs(finder, new.pixels[np.newaxis])[0][0, 0].numpy() > 0.5
     wanted = new.mask.reshape(56, 4, 56, 4).mean(axis=(1, 3)) > 127

@@ -32,7 +32,7 @@ def train(
     folder = out or Path("runs") / recipe.stem
     run = begin_run(recipe, folder, _data_folder(data))
     with Progress() as progress:
-        train_run(run, progress=progress.epoch, say=say)
+        train_run(run, progress=progress.heard, say=say)
     say(f"the run is in {folder}; `lingula export {folder}` makes its package")
 
 

@@ -1,0 +1,145 @@
+"""Where a network learns: on the processor, on a GPU, or on several by torch's own launcher.
+
+``torchrun --nproc-per-node 4 -m lingula train RECIPE`` starts four processes with one recipe unchanged. The recipe's
+batch is the whole batch: each process learns from its share of it and the gradients are averaged. The leading process
+walks the run, writes, prints and tracks; the others only wait for its trainings and take part in them.
+
+What stays the same: the order of the pictures and every step, up to the rounding of sums. What does not:
+each process draws its own augmentation, and normalises batches by its own share (on GPUs by
+the whole batch, `SyncBatchNorm`), so with either of them the result is that of another seed, not of another recipe.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from torch import Generator, Tensor, distributed, nn
+
+from lingula.errors import TrainingError
+
+Network = TypeVar("Network", bound=nn.Module)
+Thing = TypeVar("Thing")
+_PATIENCE = timedelta(days=2)  # the others wait while the leading process reads data and judges folds
+
+Work = Callable[[], object]
+"""Something every process does at the same time; it is sent to the others, so it must be picklable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """The processes that train one network together, seen from one of them."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process walks the run."""
+        return self.rank == 0
+
+    def share(self, batch: Tensor) -> Tensor:
+        """Give this process's part of a batch's row numbers (N,); what cannot be dealt evenly is left out."""
+        each = len(batch) // self.size
+        return batch[self.rank * each : (self.rank + 1) * each]
+
+    def own(self, generator: Generator) -> Generator:
+        """Give what this process draws its augmentation from: the run's own generator while it is alone."""
+        if self.size == 1:
+            return generator
+        return Generator().manual_seed(int(torch.randint(2**31, (1,), generator=generator)) + self.rank)
+
+    def check_batch(self, batch: int) -> None:
+        """Refuse a batch that cannot be dealt; raises `TrainingError`."""
+        if batch % self.size:
+            raise TrainingError(
+                f"a batch of {batch} cannot be dealt to {self.size} processes; start as many as divide it"
+            )
+
+    def ready(self, network: nn.Module) -> None:
+        """Move a network to the device, with the leading process's weights."""
+        network.to(self.device)
+        if self.size > 1:
+            for value in network.state_dict().values():
+                distributed.broadcast(value, src=0)
+
+    def normalised(self, network: Network) -> Network:
+        """Let batch normalisation see the whole batch, where torch can do that (GPUs)."""
+        if self.size > 1 and self.device.type == "cuda":
+            return nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-any-return, no-untyped-call] # torch leaves it unannotated
+        return network
+
+    def average_gradients(self, weights: Iterable[nn.Parameter]) -> None:
+        """Give every process the mean of all gradients, in one message for each."""
+        if self.size == 1:
+            return
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(flat)
+        flat /= self.size
+        means = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for gradient, mean in zip(gradients, means, strict=True):
+            gradient.copy_(mean.view_as(gradient))
+
+    def mean(self, value: Tensor) -> float:
+        """Give the mean of a number over all processes."""
+        if self.size > 1:
+            distributed.all_reduce(value)
+        return float(value) / self.size
+
+    def agreed(self, thing: Thing) -> Thing:
+        """Give what the leading process has."""
+        if self.size == 1:
+            return thing
+        things = [thing]
+        distributed.broadcast_object_list(things, src=0)
+        return things[0]
+
+
+def current_crew() -> Crew:
+    """Tell which process this is; alone unless torch's launcher started it and `gathered` was entered."""
+    if distributed.is_available() and distributed.is_initialized():
+        return Crew(rank=distributed.get_rank(), size=distributed.get_world_size(), device=_device())
+    return Crew(rank=0, size=1, device=_device())
+
+
+def _device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
+
+
+@contextmanager
+def gathered() -> Iterator[Crew]:
+    """Join the processes that torch's launcher started; when the leading one leaves in peace, the others may go too."""
+    if not distributed.is_available() or not distributed.is_torchelastic_launched():
+        yield current_crew()
+        return
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
+    try:
+        crew = current_crew()
+        if crew.device.type == "cuda":
+            torch.cuda.set_device(crew.device)
+        yield crew
+        if crew.leads:
+            crew.agreed(None)
+    finally:
+        distributed.destroy_process_group()
+
+
+def together(work: Work) -> None:
+    """Ask the other processes to do this at the same time; the caller then does it too."""
+    crew = current_crew()
+    if crew.leads:
+        crew.agreed(work)
+
+
+def help_lead() -> None:
+    """Do what the leading process asks for, until it leaves."""
+    nothing: Work | None = None
+    while (work := current_crew().agreed(nothing)) is not None:
+        work()

@@ -120,7 +120,7 @@ class Hospital:
             store=system.store,
             records=system.records,
             queue=system.queue,
-            model=system.model,
+            serving=system.serving,
             notify=system.hub.notify,
             clock=self.clock,
         )

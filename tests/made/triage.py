@@ -25,6 +25,7 @@ from lingula.triage.events import Event
 from lingula.triage.infer import Model
 from lingula.triage.receive import Receiver
 from lingula.triage.review import Reviews
+from lingula.triage.serving import Serving
 from lingula.triage.upkeep import Upkeep
 from lingula.triage.worker import Worker
 from lingula.triage.worklist import Worklist
@@ -214,7 +215,7 @@ def made_triage(model: Model, *, is_live: bool = False) -> MadeTriage:
         store=store,
         records=records,
         queue=queue,
-        model=model,
+        serving=Serving(model),
         notify=events.append,
         clock=clock,
         suspect_delay_seconds=0.0,

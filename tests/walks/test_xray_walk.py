@@ -23,6 +23,7 @@ from lingula.triage.heatmap import draw_heatmap
 from lingula.triage.infer import Model
 from lingula.triage.receive import Receiver
 from lingula.triage.review import Reviews
+from lingula.triage.serving import Serving
 from lingula.triage.upkeep import Upkeep
 from lingula.triage.worker import Worker
 from lingula.triage.worklist import Worklist, WorklistFilter
@@ -42,7 +43,7 @@ class House:
         notify = self.events.append
         self.receiver = Receiver(store=self.store, records=self.records, queue=self.queue, notify=notify, clock=clock)
         self.assessor = Assessor(
-            store=self.store, records=self.records, queue=self.queue, model=model, notify=notify, clock=clock
+            store=self.store, records=self.records, queue=self.queue, serving=Serving(model), notify=notify, clock=clock
         )
         self.upkeep = Upkeep(
             records=self.records, queue=self.queue, store=self.store, receiver=self.receiver, clock=clock

@@ -7,26 +7,25 @@ found out: it is tried again alone, and parked as a recorded failure after the l
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
 from lingula import __version__
-from lingula.errors import BackendUnavailable, NotAccepted, NotEligible, NotFound
-from lingula.modelpackage.preprocessing import ModelInput, prepare
+from lingula.errors import BackendUnavailable, NotAccepted, NotFound
+from lingula.modelpackage.archive import ModelPackage
+from lingula.modelpackage.preprocessing import ModelInput
 from lingula.queues.queue import Note, WorkQueue
 from lingula.radiology.identifiers import InstanceId
-from lingula.radiology.reading import describe_instance, read_radiograph
-from lingula.radiology.study import Instance, Status
+from lingula.radiology.reading import describe_instance
+from lingula.radiology.study import Status
 from lingula.records.records import Assessment, Records, StoredInstance
 from lingula.stores.store import ObjectStore
-from lingula.triage.eligibility import reason_not_eligible
 from lingula.triage.events import AssessmentFailed, Clock, Event, InstanceAssessed, InstanceNotEligible, Notify
-from lingula.triage.finding import Finding, conclude, fail, refuse
-from lingula.triage.infer import Inference, Model
-
-Timer = Callable[[], float]
-"""Seconds of a clock that never goes back."""
+from lingula.triage.finding import Finding, conclude, fail
+from lingula.triage.infer import Model
+from lingula.triage.prepared import Timer, prepare_instance
+from lingula.triage.serving import Serving
 
 _SUSPICIOUS_ATTEMPTS = 2  # once may have been any neighbour's fault, twice is suspicious
 
@@ -53,26 +52,10 @@ def assess_bytes(data: bytes, model: Model, timer: Timer = time.perf_counter) ->
         description = describe_instance(data)
     except NotAccepted as error:
         return fail(str(error), is_stat=False, seconds=timer() - started)
-    prepared = _prepare(data, description, model, timer)
+    prepared = prepare_instance(data, description, model.manifest, timer)
     if isinstance(prepared, Finding):
         return prepared
     return conclude(model.infer([prepared])[0], model.manifest, is_stat=description.is_stat, seconds=timer() - started)
-
-
-def _prepare(data: bytes, description: Instance, model: Model, timer: Timer) -> ModelInput | Finding:
-    """Give the model's input, or the finding that there will be none."""
-    started = timer()
-    is_stat = description.is_stat
-    reason = reason_not_eligible(description, model.manifest.intended_use)
-    if reason is not None:
-        return refuse(reason, is_stat=is_stat, seconds=timer() - started)
-    preprocessing = model.manifest.preprocessing
-    try:
-        return prepare(read_radiograph(data, at_least=preprocessing.decode_at_least), preprocessing)
-    except NotEligible as error:
-        return refuse(str(error), is_stat=is_stat, seconds=timer() - started)
-    except NotAccepted as error:
-        return fail(str(error), is_stat=is_stat, seconds=timer() - started)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +64,8 @@ class Assessor:
 
     Parameters
     ----------
+    serving
+        Which model a batch is assessed with; asked once for each batch.
     most_attempts
         After so many begun attempts an instance is parked as failed.
     suspect_delay_seconds
@@ -92,7 +77,7 @@ class Assessor:
     store: ObjectStore
     records: Records
     queue: WorkQueue
-    model: Model
+    serving: Serving
     notify: Notify
     clock: Clock
     most_attempts: int = 3
@@ -142,7 +127,7 @@ class Assessor:
                 is_stat=stored.new.description.is_stat,
                 seconds=0.0,
             )
-            self._save([(stored, finding)])
+            self._save([(stored, finding)], self.serving.model)
             return True
         self._has_waited.add(instance)  # its next attempt comes after the worker's own delay
         self.notify(
@@ -172,7 +157,8 @@ class Assessor:
                     f"{self.most_attempts} attempts ended without a result: the program was stopped each time; "
                     "look at the original before trying again"
                 )
-                self._save([(stored, fail(reason, is_stat=stored.new.description.is_stat, seconds=0.0))])
+                finding = fail(reason, is_stat=stored.new.description.is_stat, seconds=0.0)
+                self._save([(stored, finding)], self.serving.model)
             self._has_waited.discard(instance)
             return True
 
@@ -186,47 +172,49 @@ class Assessor:
         return stored.status is Status.RECEIVED and stored.attempts >= _SUSPICIOUS_ATTEMPTS
 
     def _assess_together(self, batch: Sequence[StoredInstance]) -> None:
+        model = self.serving.model  # one for the whole batch, whatever is promoted meanwhile
         try:
-            self._save(list(zip(batch, self._findings(batch), strict=True)))
+            self._save(list(zip(batch, self._findings(batch, model), strict=True)), model)
         except BackendUnavailable:
             self._forgive([stored.new.id for stored in batch])
             raise
 
-    def _findings(self, batch: Sequence[StoredInstance]) -> list[Finding]:
+    def _findings(self, batch: Sequence[StoredInstance], model: Model) -> list[Finding]:
         """Prepare each radiograph on its own, infer on all that are eligible at once."""
         answers: list[ModelInput | Finding] = []
         seconds: list[float] = []
         for stored in batch:
             started = self.timer()
             data = self.store.get(stored.new.store_key)
-            answers.append(_prepare(data, stored.new.description, self.model, self.timer))
+            answers.append(prepare_instance(data, stored.new.description, model.manifest, self.timer))
             seconds.append(self.timer() - started)
         started = self.timer()
         inputs = [answer for answer in answers if not isinstance(answer, Finding)]
-        inferences = iter(self.model.infer(inputs))
+        inferences = iter(model.infer(inputs))
         inferring_seconds = self.timer() - started
         return [
             answer
             if isinstance(answer, Finding)
-            else self._conclude(next(inferences), stored, preparing_seconds + inferring_seconds)
+            else conclude(
+                next(inferences),
+                model.manifest,
+                is_stat=stored.new.description.is_stat,
+                seconds=preparing_seconds + inferring_seconds,
+            )
             for answer, stored, preparing_seconds in zip(answers, batch, seconds, strict=True)
         ]
 
-    def _conclude(self, inference: Inference, stored: StoredInstance, seconds: float) -> Finding:
-        return conclude(inference, self.model.manifest, is_stat=stored.new.description.is_stat, seconds=seconds)
-
-    def _save(self, findings: Sequence[tuple[StoredInstance, Finding]]) -> None:
+    def _save(self, findings: Sequence[tuple[StoredInstance, Finding]], model: Model) -> None:
         """Record findings in one transaction and tell of those that took effect."""
         if not findings:
             return
-        assessments = [self._assessment(stored, finding) for stored, finding in findings]
+        assessments = [self._assessment(stored, finding, model.package) for stored, finding in findings]
         effective = self.records.save_assessments(assessments)
         for (stored, _), assessment in zip(findings, assessments, strict=True):
             if stored.new.id in effective:
-                self.notify(_event(stored, assessment, self.model.package.label))
+                self.notify(_event(stored, assessment, model.package.label))
 
-    def _assessment(self, stored: StoredInstance, finding: Finding) -> Assessment:
-        package = self.model.package
+    def _assessment(self, stored: StoredInstance, finding: Finding, package: ModelPackage) -> Assessment:
         points = package.manifest.operating_points
         return Assessment(
             instance=stored.new.id,

@@ -1,13 +1,41 @@
-"""The threads of a running system: workers that assess, and one that looks after what was lost."""
+"""The threads of a running system: workers that assess, one that looks after what was lost, and what runs beside."""
 
+import contextlib
+import os
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from lingula.errors import BackendUnavailable
 from lingula.triage.upkeep import Upkeep
 from lingula.triage.worker import Worker, repeat
 
 _LONGEST_STOP_SECONDS = 30.0  # what is under way is finished first
+_LEAST_URGENT = 19  # nice(2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """Something that is done again and again in a thread of its own.
+
+    Parameters
+    ----------
+    is_background
+        Whether it gets the processor only when nothing else wants it (on Linux, where a thread has its own priority).
+    """
+
+    name: str
+    work: Callable[[], object]
+    every_seconds: float
+    is_background: bool = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Do it until `stop` is set."""
+        if self.is_background and sys.platform == "linux":
+            with contextlib.suppress(OSError):  # a sandbox may forbid it; it is a courtesy
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LEAST_URGENT)
+        repeat(self.work, stop, self.every_seconds)
 
 
 class Crew:
@@ -19,9 +47,13 @@ class Crew:
         One thread each.
     upkeep
         Looks once at the start, then every `upkeep_every_seconds`.
+    rounds
+        What else is done again and again.
     """
 
-    def __init__(self, workers: Sequence[Worker], upkeep: Upkeep, upkeep_every_seconds: float) -> None:
+    def __init__(
+        self, workers: Sequence[Worker], upkeep: Upkeep, upkeep_every_seconds: float, rounds: Sequence[Round] = ()
+    ) -> None:
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=worker.run, args=(self._stop,), name=f"lingula-worker-{number}", daemon=True)
@@ -29,8 +61,11 @@ class Crew:
         ]
         self._upkeep = upkeep
         self._is_rebuilt = False
-        looking = (self._look, self._stop, upkeep_every_seconds)
-        self._threads.append(threading.Thread(target=repeat, args=looking, name="lingula-upkeep", daemon=True))
+        looking = Round(name="upkeep", work=self._look, every_seconds=upkeep_every_seconds)
+        self._threads += [
+            threading.Thread(target=one.run, args=(self._stop,), name=f"lingula-{one.name}", daemon=True)
+            for one in (looking, *rounds)
+        ]
 
     def start(self) -> None:
         """Start all threads."""

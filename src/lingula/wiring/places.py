@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lingula.queues.queue import WorkQueue, open_queue
 from lingula.records.accounts import Accounts
 from lingula.records.records import Records, open_records
+from lingula.records.shadows import Shadows
 from lingula.settings import Settings
 from lingula.stores.store import ObjectStore, open_store
 
@@ -21,6 +22,7 @@ class Places:
     queue: WorkQueue
     records: Records
     accounts: Accounts
+    shadows: Shadows
 
 
 def open_places(settings: Settings) -> Places:
@@ -40,6 +42,7 @@ def open_places(settings: Settings) -> Places:
         queue=open_queue(settings.queue_url),
         records=place.records,
         accounts=place.accounts,
+        shadows=place.shadows,
     )
 
 
@@ -50,5 +53,16 @@ def open_accounts(settings: Settings) -> Iterator[Accounts]:
     place = open_records(settings.records_url)
     try:
         yield place.accounts
+    finally:
+        place.records.close()
+
+
+@contextmanager
+def open_shadows(settings: Settings) -> Iterator[Shadows]:
+    """Open only what candidates stated, for the command that compares them, and let go of it at the end."""
+    settings.home.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+    place = open_records(settings.records_url)
+    try:
+        yield place.shadows
     finally:
         place.records.close()

@@ -20,12 +20,18 @@ from lingula.triage.events import Clock
 from lingula.triage.infer import Engine, Model
 from lingula.triage.receive import Receiver
 from lingula.triage.review import Reviews
+from lingula.triage.serving import Serving
+from lingula.triage.shadow import Shadow
 from lingula.triage.upkeep import Upkeep
 from lingula.triage.worker import Worker
 from lingula.triage.worklist import Worklist
-from lingula.wiring.crew import Crew
+from lingula.wiring.crew import Crew, Round
+from lingula.wiring.gauges import watch_packages, watch_places
 from lingula.wiring.hub import EventHub
 from lingula.wiring.places import Places, open_places
+from lingula.wiring.takeup import EVERY_SECONDS, TakeUp
+
+_SHADOW_EVERY_SECONDS = 0.5  # between two looks for what a candidate has not seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +50,9 @@ class System:
     queue: WorkQueue
     records: Records
     accounts: Accounts
-    model: Model
+    serving: Serving
+    shadow: Shadow
+    take_up: TakeUp
     receiver: Receiver
     worklist: Worklist
     reviews: Reviews
@@ -57,7 +65,7 @@ class System:
     @property
     def package(self) -> ModelPackage:
         """The model package that assesses."""
-        return self.model.package
+        return self.serving.model.package
 
     def start(self) -> None:
         """Begin to fan out events, to assess, and to look after what was left behind."""
@@ -86,8 +94,12 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -
     NotFound, PackageDamaged, PackageTooNew
         If the model package cannot be used.
     """
-    package = Registry(settings.registry, clock=clock).open(settings.package)
-    model = Model(package, engine=Engine(settings.engine), threads=1, largest_batch=settings.batch_size)
+    registry = Registry(settings.registry, clock=clock)
+
+    def load(package: ModelPackage) -> Model:
+        return Model(package, engine=Engine(settings.engine), threads=1, largest_batch=settings.batch_size)
+
+    serving = Serving(load(registry.open(settings.package)))
     places = open_places(settings)
     metrics = Metrics()
     hub = EventHub(places.records.add_timeline, [metrics.count, log_event])
@@ -100,8 +112,14 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -
         limit_bytes=settings.upload_limit_bytes,
     )
     upkeep = Upkeep(records=places.records, queue=places.queue, store=places.store, receiver=receiver, clock=clock)
-    crew = Crew(_workers(settings, places, model, hub, clock), upkeep, settings.upkeep_every_seconds)
-    _watch(metrics, places, clock)
+    shadow = Shadow(store=places.store, records=places.records, shadows=places.shadows, queue=places.queue, clock=clock)
+    take_up = TakeUp(
+        registry=registry, serving=serving, shadow=shadow, load=load, is_pinned=settings.package is not None
+    )
+    workers = _workers(settings, places, serving, hub, clock)
+    crew = Crew(workers, upkeep, settings.upkeep_every_seconds, _rounds(take_up, shadow))
+    watch_places(metrics, places, clock)
+    watch_packages(metrics, serving, shadow, take_up)
     return System(
         settings=settings,
         clock=clock,
@@ -109,24 +127,26 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -
         queue=places.queue,
         records=places.records,
         accounts=places.accounts,
-        model=model,
+        serving=serving,
+        shadow=shadow,
+        take_up=take_up,
         receiver=receiver,
         worklist=Worklist(records=places.records, clock=clock, caps=_caps(settings)),
         reviews=Reviews(records=places.records, notify=hub.notify, clock=clock, claim_minutes=settings.claim_minutes),
         upkeep=upkeep,
         hub=hub,
         metrics=metrics,
-        health=_health(places, model, crew),
+        health=_health(places, serving, crew),
         crew=crew,
     )
 
 
-def _workers(settings: Settings, places: Places, model: Model, hub: EventHub, clock: Clock) -> Sequence[Worker]:
+def _workers(settings: Settings, places: Places, serving: Serving, hub: EventHub, clock: Clock) -> Sequence[Worker]:
     assessor = Assessor(
         store=places.store,
         records=places.records,
         queue=places.queue,
-        model=model,
+        serving=serving,
         notify=hub.notify,
         clock=clock,
         most_attempts=settings.attempts,
@@ -140,6 +160,13 @@ def _workers(settings: Settings, places: Places, model: Model, hub: EventHub, cl
     return [worker] * settings.workers  # a worker holds no state, so one may run in many threads
 
 
+def _rounds(take_up: TakeUp, shadow: Shadow) -> Sequence[Round]:
+    return [
+        Round(name="take-up", work=take_up.run_once, every_seconds=EVERY_SECONDS),
+        Round(name="shadow", work=shadow.run_once, every_seconds=_SHADOW_EVERY_SECONDS, is_background=True),
+    ]
+
+
 def _caps(settings: Settings) -> dict[Priority, timedelta]:
     return {
         Priority.URGENT: timedelta(minutes=settings.cap_urgent_minutes),
@@ -147,35 +174,13 @@ def _caps(settings: Settings) -> dict[Priority, timedelta]:
     }
 
 
-def _health(places: Places, model: Model, crew: Crew) -> Health:
+def _health(places: Places, serving: Serving, crew: Crew) -> Health:
     return Health(
         {
             "store": places.store.check,
             "queue": places.queue.check,
             "records": places.records.check,
-            "model": model.check,
+            "model": serving.check,
             "threads": crew.check,
         }
-    )
-
-
-def _watch(metrics: Metrics, places: Places, clock: Clock) -> None:
-    """Show what waits, looked up when the metrics are asked for."""
-
-    def oldest_wait() -> Sequence[tuple[tuple[str, ...], float]]:
-        oldest = places.records.summary(None).oldest_unassessed_at
-        return [((), (clock() - oldest).total_seconds() if oldest else 0.0)]
-
-    def unreviewed() -> Sequence[tuple[tuple[str, ...], float]]:
-        counts = places.records.summary(None).by_priority
-        return [((priority.value,), float(counts.get(priority, 0))) for priority in Priority]
-
-    metrics.watch("lingula_queue_depth", "Notes waiting for a worker.", (), lambda: [((), float(places.queue.depth()))])
-    metrics.watch("lingula_oldest_unassessed_seconds", "Wait of the oldest unassessed instance.", (), oldest_wait)
-    metrics.watch("lingula_unreviewed_studies", "Studies not yet reviewed.", ("priority",), unreviewed)
-    metrics.watch(
-        "lingula_parked_instances",
-        "Instances that failed after all attempts.",
-        (),
-        lambda: [((), float(places.records.summary(None).parked))],
     )

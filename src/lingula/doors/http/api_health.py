@@ -9,6 +9,7 @@ machine (a direct connection from the loopback address), to a site's key, and to
 
 import ipaddress
 from http import HTTPStatus
+from typing import Literal
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -37,8 +38,11 @@ def ready(request: Request, response: Response, door: ADoor) -> HealthShape:
     health = door.system.health.report()
     if not health.is_ready:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    parts = {part.name: part.reason or "ok" for part in health.parts} if _may_know(request, door) else None
-    return HealthShape(status="ready" if health.is_ready else "not ready", parts=parts)
+    status: Literal["ready", "not ready"] = "ready" if health.is_ready else "not ready"
+    if not _may_know(request, door):
+        return HealthShape(status=status)
+    parts = {part.name: part.reason or "ok" for part in health.parts}
+    return HealthShape(status=status, parts=parts, package=door.system.package.label)
 
 
 @router.get("/metrics", response_class=Response, summary="Counts for Prometheus")

@@ -140,10 +140,11 @@ class ProblemShape(BaseModel):
 
 
 class HealthShape(Shape):
-    """Whether Lingula can work; `parts` only for those who may know."""
+    """Whether Lingula can work; the rest only for those who may know."""
 
     status: Literal["live", "ready", "not ready"]
     parts: dict[str, str] | None = None
+    package: str | None = Field(default=None, description="The package that assesses now, name-version.")
 
 
 def _instance_links(stored: StoredInstance) -> dict[str, str]:

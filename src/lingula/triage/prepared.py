@@ -1,0 +1,33 @@
+"""From a file's bytes to what a package takes, or the finding that there will be none."""
+
+import time
+from collections.abc import Callable
+
+from lingula.errors import NotAccepted, NotEligible
+from lingula.modelpackage.manifest import Manifest
+from lingula.modelpackage.preprocessing import ModelInput, prepare
+from lingula.radiology.reading import read_radiograph
+from lingula.radiology.study import Instance
+from lingula.triage.eligibility import reason_not_eligible
+from lingula.triage.finding import Finding, fail, refuse
+
+Timer = Callable[[], float]
+"""Seconds of a clock that never goes back."""
+
+
+def prepare_instance(
+    data: bytes, description: Instance, manifest: Manifest, timer: Timer = time.perf_counter
+) -> ModelInput | Finding:
+    """Give the input of the manifest's package, or the finding that the file is refused or cannot be read."""
+    started = timer()
+    is_stat = description.is_stat
+    reason = reason_not_eligible(description, manifest.intended_use)
+    if reason is not None:
+        return refuse(reason, is_stat=is_stat, seconds=timer() - started)
+    preprocessing = manifest.preprocessing
+    try:
+        return prepare(read_radiograph(data, at_least=preprocessing.decode_at_least), preprocessing)
+    except NotEligible as error:
+        return refuse(str(error), is_stat=is_stat, seconds=timer() - started)
+    except NotAccepted as error:
+        return fail(str(error), is_stat=is_stat, seconds=timer() - started)

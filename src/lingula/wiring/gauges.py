@@ -1,0 +1,51 @@
+"""Numbers that are looked up when the metrics are asked for: what waits, and which packages are at work."""
+
+from collections.abc import Sequence
+
+from lingula.monitoring.metrics import Metrics
+from lingula.radiology.study import Priority
+from lingula.triage.events import Clock
+from lingula.triage.serving import Serving
+from lingula.triage.shadow import Shadow
+from lingula.wiring.places import Places
+from lingula.wiring.takeup import TakeUp
+
+
+def watch_places(metrics: Metrics, places: Places, clock: Clock) -> None:
+    """Show what waits, looked up when the metrics are asked for."""
+
+    def oldest_wait() -> Sequence[tuple[tuple[str, ...], float]]:
+        oldest = places.records.summary(None).oldest_unassessed_at
+        return [((), (clock() - oldest).total_seconds() if oldest else 0.0)]
+
+    def unreviewed() -> Sequence[tuple[tuple[str, ...], float]]:
+        counts = places.records.summary(None).by_priority
+        return [((priority.value,), float(counts.get(priority, 0))) for priority in Priority]
+
+    metrics.watch("lingula_queue_depth", "Notes waiting for a worker.", (), lambda: [((), float(places.queue.depth()))])
+    metrics.watch("lingula_oldest_unassessed_seconds", "Wait of the oldest unassessed instance.", (), oldest_wait)
+    metrics.watch("lingula_unreviewed_studies", "Studies not yet reviewed.", ("priority",), unreviewed)
+    metrics.watch(
+        "lingula_parked_instances",
+        "Instances that failed after all attempts.",
+        (),
+        lambda: [((), float(places.records.summary(None).parked))],
+    )
+
+
+def watch_packages(metrics: Metrics, serving: Serving, shadow: Shadow, take_up: TakeUp) -> None:
+    """Show which package serves, which one is in shadow, and whether either lags behind what was decided."""
+
+    def package() -> Sequence[tuple[tuple[str, ...], float]]:
+        found = serving.model.package
+        return [((found.label, found.sha256), 1.0)]
+
+    def statements() -> Sequence[tuple[tuple[str, ...], float]]:
+        return [(labels, float(number)) for labels, number in sorted(shadow.counts.items())]
+
+    def behind() -> Sequence[tuple[tuple[str, ...], float]]:
+        return [(("serving",), float(take_up.is_behind)), (("shadow",), float(take_up.is_shadow_behind))]
+
+    metrics.watch("lingula_package", "The package that assesses.", ("package", "sha256"), package)
+    metrics.watch("lingula_package_is_behind", "1: a decided package could not be taken up.", ("stage",), behind)
+    metrics.watch("lingula_shadow_statements", "Made in shadow by this process.", ("package", "status"), statements)

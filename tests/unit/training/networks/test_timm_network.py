@@ -1,0 +1,69 @@
+"""What comes from timm and torchvision is what we wrote plainly, and timm's names work like our own."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+timm = pytest.importorskip("timm", reason="timm does not load with this torch", exc_type=Exception)
+torchvision_models = pytest.importorskip("torchvision.models")
+safetensors_torch = pytest.importorskip("safetensors.torch")
+
+from lingula.errors import TrainingError  # noqa: E402
+from lingula.training.networks import build_classifier  # noqa: E402
+from lingula.training.networks.imagenet import BASES  # noqa: E402
+from lingula.training.networks.weights import take_weights  # noqa: E402
+from lingula.training.recipe import NetworkRecipe  # noqa: E402
+
+
+@pytest.mark.parametrize("name", ["vgg16", "resnet50", "resnet50v2"])
+@torch.no_grad()
+def test_published_weights_give_the_published_networks_features(name: str) -> None:
+    torch.manual_seed(1)
+    picture = torch.rand(1, 3, 64, 64)
+    if name == "resnet50v2":
+        theirs = timm.create_model("resnetv2_50", pretrained=False).eval()
+        wanted = theirs.forward_features(picture)
+    else:
+        theirs = getattr(torchvision_models, name)(weights=None).eval()
+        body = theirs.features if name == "vgg16" else torch.nn.Sequential(*list(theirs.children())[:-2])
+        wanted = body(picture)
+    ours = BASES[name][0]().eval()
+    take_weights(ours, theirs.state_dict(), "theirs")
+    torch.testing.assert_close(ours(picture), wanted, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
+def test_any_of_timms_networks_keeps_a_classifiers_promises(name: str) -> None:
+    made = build_classifier(NetworkRecipe(name=f"timm/{name}", side=64, head=(8,), trainable="head")).eval()
+    with torch.no_grad():
+        features = made.features(torch.rand(2, 1, 64, 64))
+        evidence = made.evidence(features)
+    assert features.ndim == 4
+    assert evidence.shape == (2, 1, *features.shape[2:])
+    assert made.embedding_width == 8
+
+
+def test_a_local_file_of_safetensors_is_taken(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    weights = timm.create_model("resnet10t", pretrained=False).state_dict()
+    safetensors_torch.save_file(weights, tmp_path / "weights.safetensors")
+    recipe = NetworkRecipe(name="timm/resnet10t", side=64, pretrained=True, weights="weights.safetensors")
+    taken = build_classifier(recipe, data=tmp_path).state_dict()
+    assert torch.equal(taken["base.network.conv1.0.weight"], weights["conv1.0.weight"])
+    (tmp_path / "weights.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(TrainingError, match="holds no plain weights"):
+        build_classifier(recipe, data=tmp_path)
+
+
+def test_a_name_timm_does_not_have_is_refused_with_those_near_it() -> None:
+    with pytest.raises(TrainingError, match=r"timm has no network resnet51; near it: .*resnet50"):
+        build_classifier(NetworkRecipe(name="timm/resnet51"))
+
+
+def test_offline_timms_weights_are_asked_for_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(TrainingError, match=r"with its published weights.* name a downloaded file as `weights`"):
+        build_classifier(NetworkRecipe(name="timm/resnet10t", side=64, pretrained=True))

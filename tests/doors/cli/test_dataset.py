@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from made.commands import Lingula
 from made.labels import write_class_folders
+from made.published import Person, kermany_archive, write_dicom, write_lines
+
+from lingula.training.dataset import load_dataset
+from lingula.training.sources import read_source
 
 NORMAL = [f"IM-{number:04}-0001.jpeg" for number in range(12)]
 PNEUMONIA = [f"person{number}_virus_1.jpeg" for number in range(12)]
@@ -74,3 +78,48 @@ def test_a_split_by_source_without_parts_ends_with_65(lingula: Lingula, dataset:
 def test_a_folder_without_classes_ends_with_65(lingula: Lingula, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert lingula("dataset", "describe", tmp_path / "empty").code == 65
+
+
+def test_import_keeps_everything_a_source_says_and_the_csv_is_the_same_data_set(
+    lingula: Lingula, tmp_path: Path
+) -> None:
+    jane, john = Person(), Person(patient_id="PID-0815", name="Roe^John", age="018M", sex="M")
+    write_dicom(tmp_path / "in" / "PID-4711" / "1.dcm", 0, jane, has_opacity=True)
+    write_dicom(tmp_path / "in" / "2.dcm", 2, john, view="AP")
+    table = ("patient_id,label,finding,split,site", "PID-4711,1,virus,train,north", "PID-0815,0,,test,south")
+    write_lines(tmp_path / "in" / "labels.csv", *table)
+    out = tmp_path / "lists" / "set.csv"
+
+    ended = lingula("dataset", "import", f"dicom:{tmp_path / 'in'}", "--out", out)
+
+    with out.open(newline="") as file:
+        rows = {row.pop("image_path"): row for row in csv.DictReader(file)}
+    key = rows["../in/2.dcm"].pop("patient_id")
+    assert rows["../in/2.dcm"] == {
+        "label": "normal",
+        "finding": "normal",
+        "split": "test",
+        "site": "south",
+        "age": "1.5",
+        "sex": "M",
+        "view": "AP",
+    }
+    assert key.startswith("patient-")
+    assert "1 paths name their patient" in ended.err
+    assert "PID-4711" not in ended.out
+    first = load_dataset(read_source(f"dicom:{tmp_path / 'in'}"), size=64)
+    again = load_dataset(read_source(out), size=64)
+    assert first.digest == again.digest
+
+
+def test_fetch_refuses_what_it_cannot_have_and_says_the_way(lingula: Lingula, tmp_path: Path) -> None:
+    unknown = lingula("dataset", "fetch", "mimic", "--out", tmp_path)
+    closed = lingula("dataset", "fetch", "nih", "--out", tmp_path)
+    (tmp_path / "other.zip").write_bytes(kermany_archive(per_class=1))
+    wrong = lingula("dataset", "fetch", "kermany", "--out", tmp_path / "set", "--archive", tmp_path / "other.zip")
+
+    assert (unknown.code, closed.code, wrong.code) == (65, 65, 65)
+    assert "there are kermany, rsna" in unknown.err
+    assert "nih:FOLDER" in closed.err
+    assert "is not what was published" in wrong.err
+    assert "CC BY 4.0" in wrong.err

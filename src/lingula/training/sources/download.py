@@ -22,7 +22,6 @@ from lingula.errors import BackendUnavailable, TrainingError
 from lingula.training.labelled import Progress
 from lingula.training.sources.published import Archive
 
-CHUNK_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 6  # in a row without a byte
 _LONGEST_WAIT_SECONDS = 30.0
@@ -65,15 +64,16 @@ def fetch_archive(
     folder.mkdir(parents=True, exist_ok=True)
     check_space(folder, archive.size_bytes - _size(partial))
     idle = 0
-    while _size(partial) != archive.size_bytes:
-        before = _size(partial)
-        try:
-            _receive(archive, partial, progress)
-        except _Broken as error:
-            idle = 0 if _size(partial) > before else idle + 1
-            if idle == _ATTEMPTS:
-                raise BackendUnavailable(_unreachable(archive, _size(partial), error)) from error
-            sleep(min(2.0**idle, _LONGEST_WAIT_SECONDS))
+    with httpx.Client(headers=_HEADERS, timeout=_TIMEOUT_SECONDS, follow_redirects=True) as client:
+        while _size(partial) != archive.size_bytes:
+            before = _size(partial)
+            try:
+                _receive(client, archive, partial, progress)
+            except _Broken as error:
+                idle = 0 if _size(partial) > before else idle + 1
+                if idle == _ATTEMPTS:
+                    raise BackendUnavailable(_unreachable(archive, _size(partial), error)) from error
+                sleep(min(2.0**idle, _LONGEST_WAIT_SECONDS))
     check_archive(partial, archive, remove=True)
     partial.replace(path)
     return path
@@ -123,20 +123,20 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _receive(archive: Archive, partial: Path, progress: Progress | None) -> None:
+def _receive(client: httpx.Client, archive: Archive, partial: Path, progress: Progress | None) -> None:
     """Append what is missing; leave what has arrived if it breaks off."""
     have = _size(partial)
     if have > archive.size_bytes:
         partial.unlink()
         have = 0
-    with _asked(archive, have) as answer:
+    with _asked(client, archive, have) as answer:
         if answer.status_code == _BEYOND:
             partial.unlink(missing_ok=True)
             raise _Broken("the server has less than was fetched before")
         resumes = answer.status_code == _PARTIAL and _starts_at(answer, have)
         done = have if resumes else 0
         with partial.open("ab" if resumes else "wb") as file:
-            for chunk in answer.iter_raw(CHUNK_BYTES):
+            for chunk in answer.iter_raw():  # as it comes: what waits in a buffer is lost when it breaks off
                 file.write(chunk)
                 done += len(chunk)
                 if done > archive.size_bytes:
@@ -150,12 +150,10 @@ def _receive(archive: Archive, partial: Path, progress: Progress | None) -> None
 
 
 @contextmanager
-def _asked(archive: Archive, have: int) -> Iterator[httpx.Response]:
-    headers = _HEADERS | ({"Range": f"bytes={have}-"} if have else {})
+def _asked(client: httpx.Client, archive: Archive, have: int) -> Iterator[httpx.Response]:
+    headers = {"Range": f"bytes={have}-"} if have else {}
     try:
-        with httpx.stream(
-            "GET", archive.url, headers=headers, timeout=_TIMEOUT_SECONDS, follow_redirects=True
-        ) as answer:
+        with client.stream("GET", archive.url, headers=headers) as answer:
             _refuse(archive, answer)
             yield answer
     except httpx.TransportError as error:

@@ -13,7 +13,8 @@ figures say nothing about such patients. Without the table of classes, ``Target`
 
 Patients: ``patientId`` names a picture, not a person. Only the RSNA's
 ``pneumonia-challenge-dataset-mappings_2018.json`` tells which pictures are of one patient of the NIH; put it into the
-folder, or one patient may stand on both sides of a split.
+folder, or one patient may stand on both sides of a split. Ages stand in these headers without the unit that DICOM asks
+for and are left unknown.
 
 References
 ----------

@@ -8,13 +8,15 @@ PKWARE APPNOTE 4.4.15 (external attributes), 4.4.17 (file names); CWE-22 (path t
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from lingula.errors import TrainingError
 from lingula.training.labelled import Progress
-from lingula.training.sources.download import CHUNK_BYTES, check_space
+from lingula.training.sources.download import check_space
 
+_CHUNK_BYTES = 1 << 20
 _WORKING = ".unpacking"
 _MOST_FILES = 500_000
 _ENCRYPTED = 0x1  # general purpose bit 0
@@ -50,7 +52,7 @@ def unpack(archive: Path, folder: Path, *, at_most_bytes: int, progress: Progres
                 if progress is not None:
                     progress(done, len(members))
         _move(working, folder)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError, EOFError) as error:
         raise TrainingError(f"{archive.name} is no zip archive or is damaged: {error}; fetch it again") from error
     finally:
         shutil.rmtree(working, ignore_errors=True)
@@ -94,7 +96,7 @@ def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     left = member.file_size
     with opened.open(member) as source, path.open("xb") as file:
-        while chunk := source.read(CHUNK_BYTES):
+        while chunk := source.read(_CHUNK_BYTES):
             left -= len(chunk)
             if left < 0:
                 raise zipfile.BadZipFile(f"{member.filename} is larger than it says")

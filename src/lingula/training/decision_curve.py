@@ -11,6 +11,7 @@ Vickers AJ, Elkin EB, Medical Decision Making 2006;26:565 (decision curves); Van
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import Estimate
+from lingula.training.calibrate import Calibration, with_prevalence
 from lingula.training.cases import Cases
 from lingula.training.measures import BALANCED, PREVALENCES
 from lingula.training.metrics import Labels, Scores, Statistic, Weights, clustered_band
@@ -78,8 +80,6 @@ def measure_decision_curves(
     """
     if not cases.has_both_labels:
         raise TrainingError("a decision curve needs radiographs of both labels")
-    if not 0 < holds_at < 1:
-        raise TrainingError(f"probabilities cannot hold at a prevalence of {holds_at}; it must lie between 0 and 1")
     return tuple(_curve(cases, rule_out, prevalence, holds_at, seed) for prevalence in PREVALENCES)
 
 
@@ -89,28 +89,33 @@ def threshold_at(odds: float, prevalence: float, holds_at: float = BALANCED) -> 
     >>> round(threshold_at(0.25, 0.5), 4), round(threshold_at(0.25, 0.2), 4)
     (0.2, 0.5)
     """
-    moved = math.log(odds) - _log_odds(prevalence) + _log_odds(holds_at)
-    return 1 / (1 + math.exp(-moved))
+    moved = with_prevalence(Calibration(scale=1.0, bias=0.0), was=prevalence, now=holds_at)
+    return float(moved.probability(np.array(math.log(odds))))
 
 
-def net_benefit(threshold: float, odds: float, prevalence: float) -> Statistic:
-    """Make a statistic: net benefit of flagging at a threshold, as if `prevalence` of the radiographs were positive."""
+def net_benefit(thresholds: Sequence[float], odds: Sequence[float], prevalence: float) -> Statistic:
+    """Make a statistic of shape (repeats, thresholds): net benefit of flagging at each threshold and its odds.
+
+    Labels are weighed as if `prevalence` of the radiographs were positive.
+    """
 
     def statistic(labels: Labels, scores: Scores, weights: Weights) -> NDArray[np.float64]:
-        flagged, positive = scores >= threshold, labels == 1
+        flagged = scores[:, np.newaxis] >= np.array(thresholds)  # (N, thresholds)
+        positive = (labels == 1).astype(np.float64)
+        sides = [weights * side @ flagged.astype(np.float64) for side in (positive, 1 - positive)]
+        totals = [(weights @ side)[:, np.newaxis] for side in (positive, 1 - positive)]
         with np.errstate(invalid="ignore", divide="ignore"):
-            sensitivity = weights @ (flagged & positive).astype(np.float64) / (weights @ positive)
-            alarms = weights @ (flagged & ~positive).astype(np.float64) / (weights @ ~positive)
-        return np.asarray(prevalence * sensitivity - (1 - prevalence) * alarms * odds)
+            sensitivity, alarms = (side / total for side, total in zip(sides, totals, strict=True))
+        return np.asarray(prevalence * sensitivity - (1 - prevalence) * alarms * np.array(odds))
 
     return statistic
 
 
 def _curve(cases: Cases, rule_out: float, prevalence: float, holds_at: float, seed: int) -> DecisionCurve:
     places = np.geomspace(LEAST_ODDS, MOST_ODDS, _PLACES).tolist()
-    by_model = [net_benefit(threshold_at(odds, prevalence, holds_at), odds, prevalence) for odds in places]
-    by_rule = [net_benefit(rule_out, odds, prevalence) for odds in places]
-    models, rules = (_estimates(statistics, cases, seed) for statistics in (by_model, by_rule))
+    by_model = net_benefit([threshold_at(odds, prevalence, holds_at) for odds in places], places, prevalence)
+    by_rule = net_benefit([rule_out] * len(places), places, prevalence)
+    models, rules = (_estimates(statistic, cases, seed) for statistic in (by_model, by_rule))
     return DecisionCurve(
         prevalence=prevalence,
         points=tuple(
@@ -126,16 +131,9 @@ def _curve(cases: Cases, rule_out: float, prevalence: float, holds_at: float, se
     )
 
 
-def _estimates(statistics: list[Statistic], cases: Cases, seed: int) -> list[Estimate]:
-    def together(labels: Labels, scores: Scores, weights: Weights) -> NDArray[np.float64]:
-        return np.stack([statistic(labels, scores, weights) for statistic in statistics], axis=1)
-
+def _estimates(statistic: Statistic, cases: Cases, seed: int) -> list[Estimate]:
     given = (cases.labels, cases.probabilities)
-    values = together(*given, np.ones((1, len(cases))))[0]
-    low, high = clustered_band(together, *given, cases.patients, repeats=_REPEATS, seed=seed)
+    values = statistic(*given, np.ones((1, len(cases))))[0]
+    low, high = clustered_band(statistic, *given, cases.patients, repeats=_REPEATS, seed=seed)
     rows = zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
     return [Estimate(value=value, low=lower, high=upper) for value, lower, upper in rows]
-
-
-def _log_odds(share: float) -> float:
-    return math.log(share / (1 - share))

@@ -137,11 +137,13 @@ class Confusion:
     def at(cls, threshold: float, labels: Labels, scores: Scores, weights: Weights) -> "Confusion":
         """Count; a score at the threshold is flagged."""
         flagged, positive = scores >= threshold, labels == 1
+        kinds = (flagged & positive, flagged & ~positive, ~flagged & ~positive, ~flagged & positive)
+        counted = weights @ np.stack(kinds, axis=1).astype(np.float64)  # (repeats, 4); the weights are read once
         return cls(
-            true_positive=weights @ (flagged & positive).astype(np.float64),
-            false_positive=weights @ (flagged & ~positive).astype(np.float64),
-            true_negative=weights @ (~flagged & ~positive).astype(np.float64),
-            false_negative=weights @ (~flagged & positive).astype(np.float64),
+            true_positive=counted[:, 0],
+            false_positive=counted[:, 1],
+            true_negative=counted[:, 2],
+            false_negative=counted[:, 3],
         )
 
     def sensitivity(self) -> NDArray[np.float64]:

@@ -14,9 +14,9 @@ def test_net_benefit_equals_an_example_worked_by_hand() -> None:
     labels = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
     scores = np.array([0.9, 0.8, 0.7, 0.1, 0.6, 0.1, 0.1, 0.1, 0.1, 0.1])
 
-    made = net_benefit(0.5, 0.25, 0.4)(labels, scores, np.ones((1, 10)))
+    made = net_benefit([0.5, 0.75], [0.25, 0.5], 0.4)(labels, scores, np.ones((1, 10)))
 
-    assert made[0] == pytest.approx(3 / 10 - 1 / 10 * 0.25)
+    assert made[0].tolist() == pytest.approx([3 / 10 - 1 / 10 * 0.25, 2 / 10])
 
 
 def test_a_probability_is_moved_to_the_prevalence_by_bayes() -> None:

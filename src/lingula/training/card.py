@@ -21,8 +21,9 @@ from lingula.modelpackage.manifest import (
     TensorSpec,
 )
 from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING
+from lingula.training.claim import claim_items, describe_augmentation, describe_network
 from lingula.training.evidence import BALANCED, Findings
-from lingula.training.recipe import Recipe
+from lingula.training.recipe import Recipe, Sight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,7 @@ def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Man
     )
 
 
-def write_card(manifest: Manifest, findings: Findings) -> str:
+def write_card(manifest: Manifest, findings: Findings, recipe: Recipe) -> str:
     """Give the model card as Markdown."""
     points = manifest.operating_points
     template = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True).from_string(  # noqa: S701 - Markdown, not HTML
@@ -94,10 +95,17 @@ def write_card(manifest: Manifest, findings: Findings) -> str:
         use=manifest.intended_use,
         findings=findings,
         prevalence=BALANCED,
+        network=describe_network(recipe),
+        sees_lungs=recipe.classifier.network.sees is Sight.LUNGS,
+        augmentation=describe_augmentation(recipe.classifier.augment),
+        blanks_lungs=recipe.classifier.augment.blank_lungs > 0,
+        leaks=recipe.split.by == "image",
+        claim=claim_items(manifest, findings, recipe),
         points=(
             ("rule out: below is `unlikely`", points.rule_out),
             ("rule in: at or above is `likely`", points.rule_in),
         ),
         row=lambda name, value: f"| {name} | {value.value:.4f} | {value.low:.4f} to {value.high:.4f} |",
+        cell=lambda words: words.replace("|", "\\|").replace("\n", " "),
         range=lambda value: f"{value.value:.4f} ({value.low:.4f} to {value.high:.4f})",
     )

@@ -174,7 +174,7 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
     manifest = assemble_manifest(recipe, findings, origin)
     check_gate(manifest)
     out.mkdir(parents=True, exist_ok=True)
-    return write_package(out, manifest, graph, write_card(manifest, findings))
+    return write_package(out, manifest, graph, write_card(manifest, findings, recipe))
 
 
 def _reader(run: Run, recipe: Recipe) -> Reader:

@@ -17,7 +17,9 @@ from lingula.radiology.identifiers import InstanceId, SiteName
 from lingula.radiology.radiograph import Pixels
 from lingula.records.accounts import Role, User
 from lingula.records.records import Assessment, NewInstance, Records, StoredInstance
+from lingula.records.shadows import Shadows
 from lingula.records.sql_records import SqlRecords
+from lingula.records.sql_shadows import SqlShadows
 from lingula.records.sqlite import SqliteTransactions
 from lingula.stores.store import ObjectStore, open_store
 from lingula.triage.assess import Assessor
@@ -26,10 +28,11 @@ from lingula.triage.infer import Model
 from lingula.triage.receive import Receiver
 from lingula.triage.review import Reviews
 from lingula.triage.serving import Serving
+from lingula.triage.shadow import Shadow
 from lingula.triage.upkeep import Upkeep
 from lingula.triage.worker import Worker
 from lingula.triage.worklist import Worklist
-from made.packages import made_package
+from made.packages import RULE_IN, RULE_OUT, made_package
 from made.pictures import as_jpeg
 
 NORTH, SOUTH = SiteName("north"), SiteName("south")
@@ -141,8 +144,8 @@ class FaultyQueue:
 class FaultyRecords(SqlRecords):
     """Records in memory whose writing a test can take down."""
 
-    def __init__(self, outage: Outage) -> None:
-        super().__init__(SqliteTransactions(None))
+    def __init__(self, outage: Outage, transactions: SqliteTransactions) -> None:
+        super().__init__(transactions)
         self.outage = outage
 
     def add_instance(self, new: NewInstance) -> bool:
@@ -174,6 +177,8 @@ class MadeTriage:
     upkeep: Upkeep
     worklist: Worklist
     reviews: Reviews
+    shadows: Shadows
+    shadow: Shadow
 
     def send(self, data: bytes, site: SiteName = NORTH) -> InstanceId:
         """Receive one file and give its id."""
@@ -201,7 +206,8 @@ def made_triage(model: Model, *, is_live: bool = False) -> MadeTriage:
         FaultyStore(open_store("memory://"), outage),
         FaultyQueue(MemoryQueue(clock=time.monotonic if is_live else clock.seconds), outage),
     )
-    records = FaultyRecords(outage)
+    transactions = SqliteTransactions(None)
+    records, shadows = FaultyRecords(outage, transactions), SqlShadows(transactions)
     numbers = count(1)
     receiver = Receiver(
         store=store,
@@ -234,12 +240,14 @@ def made_triage(model: Model, *, is_live: bool = False) -> MadeTriage:
         upkeep=Upkeep(records=records, queue=queue, store=store, receiver=receiver, clock=clock),
         worklist=Worklist(records=records, clock=clock),
         reviews=Reviews(records=records, notify=events.append, clock=clock),
+        shadows=shadows,
+        shadow=Shadow(store=store, records=records, shadows=shadows, queue=queue, clock=clock, timer=clock.seconds),
     )
 
 
-def made_model(folder: Path) -> Model:
-    """Load the made package."""
-    return Model(read_package(made_package(folder)))
+def made_model(folder: Path, *, version: str = "1.0.0", thresholds: tuple[float, float] = (RULE_OUT, RULE_IN)) -> Model:
+    """Load a made package."""
+    return Model(read_package(made_package(folder, version=version, thresholds=thresholds)))
 
 
 def made_doctor(name: str = "mara", sites: Collection[SiteName] | None = None) -> User:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lingula.training.augment import Pictures
+from lingula.training.teachers import Teachers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +45,15 @@ class LabelledExamples:
         (N,) 0 normal, 1 bacteria, 2 virus, -100 where not known (left out of the helper task).
     masks
         (N, 1, 56, 56) lung probability by the lung finder.
+    teachers
+        Networks whose word counts beside the target, by the recipe's `teacher_weight`.
     """
 
     pictures: Pictures
     targets: NDArray[np.float32]
     findings: NDArray[np.int64]
     masks: Tensor
+    teachers: Teachers | None = None
 
 
 def as_tensor(pictures: Pictures) -> Tensor:

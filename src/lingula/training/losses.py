@@ -79,3 +79,9 @@ def finding_loss(logits: Tensor, findings: Tensor) -> Tensor:
     if not bool((findings != UNKNOWN_FINDING).any()):
         return logits.sum() * 0.0
     return F.cross_entropy(logits, findings, ignore_index=UNKNOWN_FINDING)
+
+
+def taught_loss(logits: Tensor, taught: Tensor) -> Tensor:
+    """Give the mean cross entropy of finding logits (N, 3) against probabilities (N, 3), rows of zeros left out."""
+    weight = taught.sum(dim=1)  # (N,), 1 or 0
+    return -(taught * F.log_softmax(logits, dim=1)).sum() / weight.sum().clamp_min(1.0)

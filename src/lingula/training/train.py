@@ -23,7 +23,7 @@ from lingula.training.augment import Pictures, chance, exposed, pose, recompress
 from lingula.training.devices import Crew, current_crew, together
 from lingula.training.examples import LabelledExamples, LungExamples, as_tensor
 from lingula.training.journal import Follower, Progress, unheard
-from lingula.training.losses import Weights, answer_loss, class_weights, finding_loss
+from lingula.training.losses import Weights, answer_loss, class_weights, finding_loss, taught_loss
 from lingula.training.networks import (
     FINDER_SIDE,
     FRAME,
@@ -174,7 +174,9 @@ def _label_loss(batch: Batch, recipe: ClassifierRecipe, weights: Weights, crew: 
         logit, finding = classifier(pictures)
         out = answer_loss(logit.float(), targets, recipe.loss, weights)
         if recipe.loss.finding_weight:
-            out = out + recipe.loss.finding_weight * _helper_loss(finding.float(), batch, crew)
+            out = out + recipe.loss.finding_weight * _helper_loss(
+                finding.float(), batch, recipe.loss.teacher_weight, crew
+            )
         if recipe.network.l2:
             for penalised in classifier.regularised():
                 out = out + recipe.network.l2 * penalised.square().sum()
@@ -183,7 +185,14 @@ def _label_loss(batch: Batch, recipe: ClassifierRecipe, weights: Weights, crew: 
     return loss
 
 
-def _helper_loss(logits: Tensor, batch: Batch, crew: Crew) -> Tensor:
+def _helper_loss(logits: Tensor, batch: Batch, teacher_weight: float, crew: Crew) -> Tensor:
+    labelled = _labelled_loss(logits, batch, crew)
+    if batch.taught is None:
+        return labelled
+    return (1 - teacher_weight) * labelled + teacher_weight * taught_loss(logits, batch.taught.to(crew.device))
+
+
+def _labelled_loss(logits: Tensor, batch: Batch, crew: Crew) -> Tensor:
     findings = batch.findings.to(crew.device)
     if batch.share == 1.0:
         return finding_loss(logits, findings)

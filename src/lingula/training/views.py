@@ -1,6 +1,6 @@
 """What a classifier sees of its examples: as they are when it is watched, changed at random while it learns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -30,7 +30,8 @@ _UNDECIDED = 0.5
 class Batch:
     """Pictures (N, 1, side, side), targets (N, 1) in 0-1, findings (N,); mixed with themselves in another order.
 
-    `share` is what is left of each picture, `order` (N,) says which other one fills the rest.
+    `share` is what is left of each picture, `order` (N,) says which other one fills the rest. `taught` has what
+    teachers make of the findings, (N, 3), 0 in all three where the picture has nothing to teach.
     """
 
     pictures: Tensor
@@ -38,6 +39,7 @@ class Batch:
     findings: Tensor
     share: float
     order: Tensor
+    taught: Tensor | None = None
 
     def mixed(self, values: Tensor) -> Tensor:
         """Mix values (N, ...) as the pictures are."""
@@ -81,10 +83,23 @@ def augmented(examples: LabelledExamples, rows: Tensor, recipe: ClassifierRecipe
     findings = torch.where(is_blank, torch.tensor(UNKNOWN_FINDING), findings)
     seen = exposed(seen, generator, exposure=augment.exposure, sharpness=augment.sharpness)
     seen = erased(seen, augment.erase, generator)
+    targets, taught = _taught(examples, rows, seen, targets, is_blank, recipe)
     share = _mixing_share(augment.mixup, generator)
     order = torch.randperm(count, generator=generator)
-    whole = Batch(pictures=seen, targets=targets, findings=findings, share=share, order=order)
-    return Batch(pictures=whole.mixed(seen), targets=whole.mixed(targets), findings=findings, share=share, order=order)
+    whole = Batch(pictures=seen, targets=targets, findings=findings, share=share, order=order, taught=taught)
+    return replace(whole, pictures=whole.mixed(seen), targets=whole.mixed(targets))
+
+
+def _taught(
+    examples: LabelledExamples, rows: Tensor, seen: Tensor, targets: Tensor, is_blank: Tensor, recipe: ClassifierRecipe
+) -> tuple[Tensor, Tensor | None]:
+    """Mix the teachers' word into the targets (N, 1); blanked lungs stay undecided whatever a teacher says."""
+    weight = recipe.loss.teacher_weight
+    if examples.teachers is None or weight == 0:
+        return targets, None
+    pneumonia, findings = examples.teachers.judge(seen, rows)
+    mixed = (1 - weight) * targets + weight * pneumonia
+    return torch.where(is_blank[:, None], targets, mixed), torch.where(is_blank[:, None], torch.tensor(0.0), findings)
 
 
 def _posed(pictures: Tensor, boxes: Tensor, theta: Tensor, recipe: ClassifierRecipe) -> Tensor:

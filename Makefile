@@ -17,7 +17,7 @@ STAMP := $(VENV)/.$(if $(EXTRAS),extras-$(subst $(comma),-,$(EXTRAS)),serve)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off -c constraints.txt
 SAY := awk '/^(Collecting|Downloading|Installing)/ { print "  " substr($$0, 1, 100); fflush() }'
 
-.PHONY: help setup demo test check bench docs reference default-model samples lock clean
+.PHONY: help setup demo test check bench bench-training docs reference default-model samples lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: $(VENV)/.extras-train-dev ## what CI runs beside the tests: format, lint,
 
 bench: $(VENV)/.extras-train-dev ## speed of the whole server beside the limits of this machine
 	@$(BIN)/python -m benchmarks.bench
+
+bench-training: $(VENV)/.extras-train-dev ## speed of training beside Keras/TensorFlow, which it installs under build/
+	@$(BIN)/python -m benchmarks.training_speed
 
 docs: $(VENV)/.extras-train-dev ## build the documentation into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site

@@ -40,7 +40,7 @@ VARIANTS: Mapping[str, Quantisation] = {
     "int8": Quantisation(),
     "int8, first layers too": Quantisation(keep_first=False),
     "int8, classifier only": Quantisation(networks=(Network.CLASSIFIER,)),
-    "int8, sums in fp32": Quantisation(sums=False),
+    "int8, sums too": Quantisation(sums=True),
     "int8, greatest range": Quantisation(ranging=Ranging.GREATEST),
     "int8, percentile 99.999": Quantisation(percentile=99.999),
     "int8, entropy range": Quantisation(ranging=Ranging.ENTROPY),

@@ -1,6 +1,6 @@
 """A graph whose convolutions work in eight-bit integers: a second form of the same package, made after training.
 
-Only convolutions, and what lies between them, are changed; the box around the lungs, the resampling, the last layers
+Only convolutions are changed; the box around the lungs, the resampling, the last layers
 and novelty keep 32-bit arithmetic, because a small error there moves a box or a decision. Ranges of the features are
 found by running training radiographs through the graph; weights have a range for each channel. The graph keeps its
 32-bit weights under their names and an engine rounds them when it loads, so that networks can still be read back.
@@ -68,7 +68,8 @@ class Quantisation:
         Leave the first convolution of each network as it is: it has one input channel, so nothing is gained, and its
         input, the standardised picture, is what rounding hurts most.
     sums
-        Also add and average in integers between convolutions, which saves going to and fro.
+        Also add and average in integers between convolutions. It is no faster, and what a block adds to is then rounded
+        again and again.
     percentile
         Share of the values, in percent, that lie inside the range where `ranging` is `percentile`.
     seven_bits
@@ -77,7 +78,7 @@ class Quantisation:
 
     networks: tuple[Network, ...] = (Network.FINDER, Network.CLASSIFIER)
     keep_first: bool = True
-    sums: bool = True
+    sums: bool = False
     ranging: Ranging = Ranging.PERCENTILE
     percentile: float = 99.99
     seven_bits: bool = True

@@ -1,0 +1,193 @@
+"""``make bench-training``: images a second of training, ours beside Keras/TensorFlow on the same machine in turns.
+
+Two sizes: ResNet-50 at 224 pixels, and the default recipe's classifier at its own. Ours is the whole step of
+`lingula train` (pictures from memory, every augmentation of the recipe, bfloat16, average of the weights). Keras gets
+random pictures that are ready in memory and no augmentation, everything trainable, as `train_on_batch` runs it out of
+the box. It lives in an environment of its own under ``build/``, made the first time.
+
+Images a second are by the clock and depend on what else the machine does; the last column, counted in processor time,
+does not.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import venv
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+
+from benchmarks.limits import cores, spin_rate
+from lingula.training.examples import LabelledExamples
+from lingula.training.journal import Epoch, Underway
+from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, NetworkRecipe, Schedule, Sight, read_recipe
+from lingula.training.train import train_classifier
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = ROOT / "build" / "keras"
+TENSORFLOW = "tensorflow-cpu" if sys.platform == "linux" and os.uname().machine == "x86_64" else "tensorflow"
+LARGE_ASKED, DEFAULT_ASKED = 4.0, 35.0  # times Keras's ResNet-50, what this project set itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """How fast one side trained, each value one step."""
+
+    made_by: str
+    batch: int
+    seconds: list[float]
+    processor_seconds: list[float]
+
+    @property
+    def by_clock(self) -> float:
+        """Images a second, by the median step."""
+        return self.batch / median(self.seconds)
+
+    @property
+    def by_processor(self) -> float:
+        """Images a second if every core worked for it alone and without waiting."""
+        return self.batch / median(self.processor_seconds) * cores()
+
+    def joined(self, other: "Speed") -> "Speed":
+        """Add another round."""
+        seconds, processor = self.seconds + other.seconds, self.processor_seconds + other.processor_seconds
+        return replace(self, seconds=seconds, processor_seconds=processor)
+
+    def over(self, other: "Speed") -> str:
+        """Give how many times as fast this is."""
+        return f"{self.by_clock / other.by_clock:.1f} ({self.by_processor / other.by_processor:.1f})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """A network and its batch."""
+
+    name: str
+    recipe: ClassifierRecipe
+    steps: int  # in a round of ours
+
+    @property
+    def batch(self) -> int:
+        """Pictures in a step."""
+        return self.recipe.schedule.batch
+
+
+def sizes() -> tuple[Size, Size]:
+    """Give ResNet-50 and the default recipe's classifier."""
+    large = ClassifierRecipe(
+        schedule=Schedule(epochs=2, batch=50, learning_rate=1e-4, optimiser="adam"),
+        network=NetworkRecipe(name="resnet50", sees=Sight.FRAME, side=224),
+        augment=AugmentRecipe(),
+    )
+    default = read_recipe(ROOT / "recipes" / "default.toml").classifier
+    schedule = default.schedule.model_copy(update={"epochs": 2, "patience": None})
+    small = default.model_copy(update={"schedule": schedule})
+    return Size(name="ResNet-50", recipe=large, steps=1), Size(name="default", recipe=small, steps=16)
+
+
+def ours(size: Size) -> Speed:
+    """Train two epochs and time the second; in the first memory is fetched and kernels are chosen."""
+    count = size.batch * size.steps
+    rng = np.random.default_rng(0)
+    examples = LabelledExamples(
+        pictures=rng.integers(0, 256, (count, 224, 224), dtype=np.uint8),
+        targets=rng.integers(0, 2, count).astype(np.float32),
+        findings=rng.integers(0, 3, count),
+        masks=torch.from_numpy(rng.random((count, 1, 56, 56), dtype=np.float32)),
+    )
+    ends: list[tuple[float, float]] = []
+
+    def heard(news: Epoch | Underway) -> None:
+        if isinstance(news, Epoch):
+            ends.append((time.perf_counter(), time.process_time()))
+
+    train_classifier(examples, size.recipe, 0, progress=heard)
+    (began, used), (ended, spent) = ends
+    return Speed(
+        made_by=f"PyTorch {torch.__version__}",
+        batch=size.batch,
+        seconds=[(ended - began) / size.steps],
+        processor_seconds=[(spent - used) / size.steps],
+    )
+
+
+def keras(size: Size, python: Path, steps: int) -> Speed:
+    """Let Keras train some steps of a network of the same size."""
+    network = size.recipe.network
+    command = [str(python), str(Path(__file__).with_name("keras_speed.py")), network.name]
+    command += ["--side", str(network.side), "--batch", str(size.batch), "--steps", str(steps)]
+    for name, values in (("--widths", network.widths), ("--blocks", network.blocks)):
+        command += [name, *map(str, values)]
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    run = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    if run.returncode:
+        sys.exit(run.stderr)
+    told = json.loads(run.stdout.splitlines()[-1])
+    return Speed(
+        made_by=told["versions"],
+        batch=size.batch,
+        seconds=told["seconds"],
+        processor_seconds=told["processor_seconds"],
+    )
+
+
+def environment() -> Path:
+    """Make the environment with TensorFlow unless it is there, and give its Python."""
+    python = ENVIRONMENT / "bin" / "python"
+    if not (ENVIRONMENT / "ready").exists():
+        print(f"installing {TENSORFLOW} into {ENVIRONMENT.relative_to(ROOT)} (some minutes)", flush=True)
+        venv.create(ENVIRONMENT, with_pip=True, clear=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", TENSORFLOW], check=True)  # noqa: S603 - our words
+        (ENVIRONMENT / "ready").touch()
+    return python
+
+
+def in_turns(size: Size, python: Path, rounds: int, steps: int) -> tuple[Speed, Speed]:
+    """Measure ours and Keras's in turns, so that whatever else the machine does meets both."""
+    mine, theirs = ours(size), keras(size, python, steps)
+    for _ in range(rounds - 1):
+        mine, theirs = mine.joined(ours(size)), theirs.joined(keras(size, python, steps))
+    return mine, theirs
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each side")
+    parser.add_argument("--keras-steps", type=int, default=3, help="timed steps of Keras in each turn")
+    parser.add_argument("--python", type=Path, help="a Python that has TensorFlow; none makes an environment")
+    words = parser.parse_args()
+    python = words.python or environment()
+    torch.set_num_threads(cores())
+    print(f"{processor_name()}, {cores()} cores, of which one thread now gets {spin_rate():.0%}")
+    print("images a second by the clock, in brackets by processor time", flush=True)
+    measured = {}
+    for size in sizes():
+        mine, theirs = measured[size.name] = in_turns(size, python, words.rounds, words.keras_steps)
+        print(f"{size.name}, side {size.recipe.network.side}, batch {size.batch}, {words.rounds} rounds")
+        for speed in (mine, theirs):
+            print(f"  {speed.made_by:<36} {speed.by_clock:8.1f} ({speed.by_processor:.1f})")
+        print(f"  {'ratio':<36} {mine.over(theirs):>8}", flush=True)
+    (large, keras_large), (default, _) = measured["ResNet-50"], measured["default"]
+    print(f"ResNet-50 trains {large.over(keras_large)} times as fast as Keras's; asked: {LARGE_ASKED:.0f}")
+    print(
+        f"the default trains {default.over(keras_large)} times as fast as Keras's ResNet-50; asked: {DEFAULT_ASKED:.0f}"
+    )
+
+
+def processor_name() -> str:
+    """Give what the system calls the processor."""
+    told = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.split(":", 1)[1].strip() for line in told.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -21,6 +21,7 @@ from lingula.training.metrics import Labels, Scores, check_cases
 _STEPS = 100
 _PRECISE = 1e-10  # of the loss per radiograph, where Newton's steps end
 _SMALLEST_HALVING = 1e-8
+_LEAST_SAID = 1e-9  # a probability of 0 has no logit
 _RIDGE = 1e-9  # keeps the curvature invertible where every score is the same
 
 
@@ -66,6 +67,30 @@ def fit_temperature(labels: Labels, logits: Scores, *, prevalence: float | None 
     check_cases(labels, logits)
     (scale,) = _newton(logits[:, np.newaxis], _softened(labels))
     return _checked(Calibration(scale=scale, bias=_shift(labels, prevalence)))
+
+
+def recalibrate(labels: Labels, probabilities: Scores, *, prevalence: float | None = None) -> Calibration | None:
+    """Fit what would make given probabilities hold on a set: a scale of 1 and a bias of 0 if they do already.
+
+    A scale below 1 means that they are too extreme, a bias above 0 that they are too low. None where the labels are
+    told apart without an error, since no finite line fits then.
+
+    Parameters
+    ----------
+    prevalence
+        Share of pneumonia at which the probabilities are meant to hold; None means the set's own.
+
+    References
+    ----------
+    Cox DR, Biometrika 1958;45:562; Van Calster B et al., BMC Medicine 2019;17:230.
+    """
+    check_cases(labels, probabilities)
+    held = np.clip(probabilities, _LEAST_SAID, 1 - _LEAST_SAID)
+    if held[labels == 1].min() >= held[labels == 0].max():
+        return None
+    logits = np.log(held / (1 - held))
+    scale, bias = _newton(np.stack([logits, np.ones_like(logits)], axis=1), labels.astype(np.float64))
+    return Calibration(scale=scale, bias=bias + _shift(labels, prevalence))
 
 
 def with_prevalence(calibration: Calibration, *, was: float, now: float) -> Calibration:

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingula.modelpackage.manifest import Estimate, OperatingPoints
+from lingula.training.calibrate import Calibration, recalibrate
 from lingula.training.metrics import (
+    BrierParts,
     Confusion,
     Decisions,
     Labels,
@@ -18,11 +20,13 @@ from lingula.training.metrics import (
     ReliabilityBin,
     Scores,
     Statistic,
+    brier_parts,
     brier_score,
     clustered_bootstraps,
     decide,
     decision_statistic,
     expected_calibration_error,
+    log_loss,
     never_certain,
     predictive_values,
     reliability_bins,
@@ -71,6 +75,12 @@ class Measured:
 
     The calibration error is given twice: as found, and with both labels weighing the same, since a probability that
     holds at one prevalence looks wrong at another.
+
+    Parameters
+    ----------
+    recalibration
+        What would make the probabilities hold with both labels weighing the same: a scale of 1 and a bias of 0 if they
+        do. None where no threshold errs.
     """
 
     radiographs: int
@@ -82,6 +92,9 @@ class Measured:
     brier_balanced: float
     calibration_error: float
     calibration_error_balanced: float
+    brier_parts: BrierParts
+    log_loss: float
+    recalibration: Calibration | None
     reliability: tuple[ReliabilityBin, ...]
     points: tuple[PointMeasured, ...]
 
@@ -120,6 +133,9 @@ def measure(
         brier_balanced=brier_score(labels, probabilities, prevalence=BALANCED),
         calibration_error=expected_calibration_error(labels, probabilities),
         calibration_error_balanced=expected_calibration_error(labels, probabilities, prevalence=BALANCED),
+        brier_parts=brier_parts(labels, probabilities),
+        log_loss=log_loss(labels, probabilities),
+        recalibration=recalibrate(labels, probabilities, prevalence=BALANCED),
         reliability=tuple(reliability_bins(labels, probabilities)),
         points=tuple(
             PointMeasured(

@@ -33,14 +33,18 @@ from lingula.training.intervals import (
     wilson_interval,
 )
 from lingula.training.reliability import (
+    BrierParts,
     ReliabilityBin,
+    brier_parts,
     brier_score,
     expected_calibration_error,
+    log_loss,
     reliability_bins,
     weighted_brier,
 )
 
 __all__ = [
+    "BrierParts",
     "Confusion",
     "Decisions",
     "Labels",
@@ -52,6 +56,7 @@ __all__ = [
     "Weights",
     "auroc",
     "average_precision",
+    "brier_parts",
     "brier_score",
     "check_cases",
     "clustered_band",
@@ -63,6 +68,7 @@ __all__ = [
     "decision_statistic",
     "delong_test",
     "expected_calibration_error",
+    "log_loss",
     "never_certain",
     "predictive_values",
     "reliability_bins",

@@ -5,7 +5,8 @@ takes the `prevalence` at which the probabilities are meant to hold and lets bot
 
 References
 ----------
-Brier GW, Monthly Weather Review 1950; Guo C et al., ICML 2017 (expected calibration error).
+Brier GW, Monthly Weather Review 1950; Murphy AH, Journal of Applied Meteorology 1973 (its parts);
+Guo C et al., ICML 2017 (expected calibration error).
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from lingula.errors import TrainingError
 from lingula.training.intervals import Labels, Scores, Weights, check_cases, wilson_interval
 
 BINS = 15
+_LEAST_SAID = 1e-9  # a probability of 0 that was wrong would cost infinitely much
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,55 @@ class ReliabilityBin:
     observed: float
     low: float
     high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrierParts:
+    """What a Brier score is made of: `reliability` - `resolution` + `uncertainty`, but for what differs within bins.
+
+    Parameters
+    ----------
+    reliability
+        What probabilities that do not hold cost; 0 is best.
+    resolution
+        What telling radiographs apart gains; `uncertainty` is the most.
+    uncertainty
+        The score of saying the same of every radiograph.
+    """
+
+    reliability: float
+    resolution: float
+    uncertainty: float
+
+
+def brier_parts(labels: Labels, probabilities: Scores, bins: int = BINS) -> BrierParts:
+    """Take a Brier score apart over bins of equally many radiographs.
+
+    >>> parts = brier_parts(np.array([0, 0, 1, 1]), np.array([0.1, 0.1, 0.8, 0.8]), bins=2)
+    >>> round(parts.reliability, 3), round(parts.resolution, 3), round(parts.uncertainty, 3)
+    (0.025, 0.25, 0.25)
+    """
+    check_cases(labels, probabilities)
+    made, share = reliability_bins(labels, probabilities, bins), float(labels.mean())
+    counts = [entry.count for entry in made]
+    return BrierParts(
+        reliability=float(
+            np.average([(entry.mean_probability - entry.observed) ** 2 for entry in made], weights=counts)
+        ),
+        resolution=float(np.average([(entry.observed - share) ** 2 for entry in made], weights=counts)),
+        uncertainty=share * (1 - share),
+    )
+
+
+def log_loss(labels: Labels, probabilities: Scores) -> float:
+    """Give the mean negative logarithm of what was said of the label that was so.
+
+    >>> round(log_loss(np.array([1, 0]), np.array([0.5, 0.5])), 4)
+    0.6931
+    """
+    check_cases(labels, probabilities)
+    said = np.where(labels == 1, probabilities, 1 - probabilities)
+    return float(-np.log(np.maximum(said, _LEAST_SAID)).mean())
 
 
 def brier_score(labels: Labels, probabilities: Scores, *, prevalence: float | None = None) -> float:

@@ -32,13 +32,33 @@ def test_a_share_without_any_error_is_not_certain() -> None:
     labels = np.array([0, 1] * 40)
     patients = np.arange(80).astype(np.str_)
 
-    point = measure(labels, np.where(labels == 1, 0.9, 0.1), patients, POINTS).points[0]
+    found = measure(labels, np.where(labels == 1, 0.9, 0.1), patients, POINTS)
+    point = found.points[0]
 
+    assert found.recalibration is None
     for name, trials in {"sensitivity": 40, "specificity": 40, "ppv": 40, "npv": 40, "accuracy": 80}.items():
         estimate = point.estimates[name]
         assert estimate is not None
         assert estimate.value == estimate.high == 1
         assert estimate.low == pytest.approx(trials / (trials + 1.96**2), abs=1e-3)  # Wilson, all of them
+
+
+def test_probabilities_that_hold_need_no_recalibration() -> None:
+    rng = np.random.default_rng(0)
+    said = rng.uniform(0.02, 0.98, size=20_000)
+    labels = (rng.random(20_000) < said).astype(np.int64)
+    kept = (labels == 1) | (rng.random(20_000) < 0.2)  # pneumonia is made common, as in collected data
+    alone = np.arange(int(kept.sum())).astype(np.str_)
+
+    holds = measure(labels[kept], said[kept], alone, POINTS)
+    bold = measure(labels[kept], said[kept] ** 2 / (said[kept] ** 2 + (1 - said[kept]) ** 2), alone, POINTS)
+
+    assert holds.recalibration is not None
+    assert holds.recalibration.scale == pytest.approx(1, abs=0.05)
+    assert holds.recalibration.bias == pytest.approx(0, abs=0.08)
+    assert bold.recalibration is not None
+    assert bold.recalibration.scale == pytest.approx(0.5, abs=0.03)  # log-odds were doubled
+    assert bold.log_loss > holds.log_loss
 
 
 def test_what_is_undefined_is_absent() -> None:

@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
+from sklearn import metrics as reference  # type: ignore[import-untyped]  # ships no annotations
 
 from lingula.errors import TrainingError
-from lingula.training.metrics import Labels, Scores, brier_score, expected_calibration_error, reliability_bins
+from lingula.training.metrics import (
+    Labels,
+    Scores,
+    brier_parts,
+    brier_score,
+    expected_calibration_error,
+    log_loss,
+    reliability_bins,
+)
 
 
 def balanced_truth(seed: int, positives: int, negatives: int) -> tuple[Labels, Scores]:
@@ -50,3 +59,22 @@ def test_an_interval_moves_with_the_prevalence() -> None:
 def test_an_impossible_prevalence_is_refused() -> None:
     with pytest.raises(TrainingError, match="between 0 and 1"):
         expected_calibration_error(np.array([0, 1]), np.array([0.2, 0.8]), prevalence=1.0)
+
+
+def test_the_parts_make_up_the_brier_score_where_bins_say_one_thing() -> None:
+    rng = np.random.default_rng(2)
+    said = np.repeat([0.1, 0.3, 0.6, 0.9], 50)
+    labels = (rng.random(200) < said**0.5).astype(np.int64)
+
+    parts = brier_parts(labels, said, bins=4)
+
+    assert parts.reliability - parts.resolution + parts.uncertainty == pytest.approx(brier_score(labels, said))
+    assert parts.reliability > 0.01
+
+
+def test_log_loss_is_that_of_scikit_learn_and_finite() -> None:
+    rng = np.random.default_rng(3)
+    labels, said = np.tile([0, 1], 50), rng.random(100)
+
+    assert log_loss(labels, said) == pytest.approx(reference.log_loss(labels, said))
+    assert np.isfinite(log_loss(np.array([0, 1]), np.array([1.0, 0.0])))

@@ -1,12 +1,12 @@
 """Gather what a recipe names: radiographs with labels, lung masks, and pictures to be refused."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from lingula.errors import TrainingError
 from lingula.training.augment import Pictures
-from lingula.training.crossvalidate import TrainingMaterial
 from lingula.training.dataset import Dataset, load_dataset
 from lingula.training.decoding import decode_files
 from lingula.training.labelled import Progress
@@ -14,24 +14,40 @@ from lingula.training.lungs import LungMasks, read_lung_masks
 from lingula.training.networks import FRAME
 from lingula.training.recipe import DataRecipe
 from lingula.training.sources import read_source
+from lingula.training.stages import TrainingMaterial
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".dcm"}
 
 
-def gather(recipe: DataRecipe, data: Path, *, cache: Path, progress: Progress | None = None) -> TrainingMaterial:
+def gather(
+    recipe: DataRecipe, data: Path, *, seed: int, cache: Path, progress: Progress | None = None
+) -> TrainingMaterial:
     """Read everything a recipe's `[data]` names, relative to the folder `data`; decoded pictures are cached.
+
+    Where the recipe asks for a sample, the seed and each radiograph's own key decide who is drawn, whatever the order
+    of the source.
 
     Raises
     ------
     TrainingError
         If something is not there or cannot be trusted.
     """
-    dataset = load_dataset(read_source(data / recipe.source), size=FRAME, cache=cache, progress=progress)
+    dataset = load_dataset(read_source(recipe.source, below=data), size=FRAME, cache=cache, progress=progress)
+    if recipe.sample is not None:
+        dataset = _sampled(dataset, recipe.sample, seed)
     return TrainingMaterial(
         dataset=dataset,
         masks=_masks(recipe, data, dataset),
         strangers=_strangers(recipe, data, cache),
+        folder=data,
     )
+
+
+def _sampled(dataset: Dataset, count: int, seed: int) -> Dataset:
+    if count > len(dataset):
+        raise TrainingError(f"[data] sample: {count} cannot be drawn of {len(dataset)} radiographs")
+    drawn = sorted(range(len(dataset)), key=lambda row: hashlib.sha256(f"{seed}/{dataset.keys[row]}".encode()).digest())
+    return dataset.take(np.sort(np.array(drawn[:count], np.intp)))
 
 
 def _masks(recipe: DataRecipe, data: Path, dataset: Dataset) -> LungMasks:

@@ -172,7 +172,8 @@ def _refuse(archive: Archive, answer: httpx.Response) -> None:
 
 
 def _starts_at(answer: httpx.Response, have: int) -> bool:
-    return answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+    stated: str = answer.headers.get("Content-Range", "")
+    return stated.startswith(f"bytes {have}-")
 
 
 def _unreachable(archive: Archive, have: int, error: Exception) -> str:

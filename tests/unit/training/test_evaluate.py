@@ -134,7 +134,7 @@ def test_the_page_is_one_file_without_radiographs_unless_asked(
     evaluate_package(package, read_source(folder), out=tmp_path / "shown", options=shown_with_maps)
 
     plain, shown = ((tmp_path / name / "evaluation.html").read_text() for name in ("plain", "shown"))
-    assert plain.count("<svg") == 8  # four of ranking, risk and coverage, three decision curves
+    assert plain.count("<svg") == 9  # five of ranking, risk and coverage, three decision curves
     assert "<img" not in plain
     assert "http" not in plain
     assert "never replaces" in plain
@@ -148,6 +148,7 @@ def test_the_page_is_one_file_without_radiographs_unless_asked(
         "probabilities",
         "risk-coverage",
         "decision-5",
+        "roc-corner",
         "decision-15",
         "decision-30",
     }

@@ -13,6 +13,7 @@ from lingula.training.cases import Cases
 from lingula.training.charts import Band, Bars, Chart, Dots, Line, Words, to_svg
 from lingula.training.decision_curve import measure_decision_curves
 from lingula.training.figures import (
+    Marker,
     Named,
     Scored,
     draw_decision_curve,
@@ -107,9 +108,18 @@ def test_several_curves_have_names_and_lines_of_their_own() -> None:
     figure = draw_roc(both)
 
     assert curve(figure, 0) != curve(figure, 1)
+    assert [mark.name for mark in figure.marks if isinstance(mark, Line) and mark.name] == ["one", "two"]
     assert draw_roc_corner(both).marks == figure.marks
     assert draw_roc_corner(both).y.low == 0.75
-    assert [mark.name for mark in figure.marks if isinstance(mark, Line) and mark.name] == ["one", "two"]
+
+
+def test_the_corner_names_the_points_that_lie_in_it() -> None:
+    made = made_scores(100)
+    markers = [Marker(x=0.1, y=0.9, name="inside"), Marker(x=0.5, y=0.99, name="outside")]
+
+    figure = draw_roc_corner(Scored(labels=made.labels, probabilities=made.probabilities), markers)
+
+    assert [mark.words for mark in figure.marks if isinstance(mark, Words)] == ["inside"]
 
 
 def test_a_point_that_flags_nobody_has_no_place_on_precision_and_recall() -> None:
@@ -144,7 +154,7 @@ def test_net_benefit_is_drawn_beside_flagging_everybody() -> None:
         "flag all",
     ]
     assert list(curve(figure, 2)[0]) == pytest.approx([1 / 20, 0.05 - 0.95 / 20])
-    assert "where 5% have pneumonia" in figure.title
+    assert "where 5 % have pneumonia" in figure.title
 
 
 def test_waits_are_drawn_for_each_order() -> None:

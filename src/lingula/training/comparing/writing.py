@@ -117,7 +117,7 @@ def _p(value: float) -> str:
 
 
 def _share(value: float | None) -> str:
-    return _NO_BANDS if value is None else f"{value:.2%}"
+    return _NO_BANDS if value is None else f"{100 * value:.2f} %"
 
 
 def _markdown_table(rows: Sequence[Row]) -> str:

@@ -13,11 +13,12 @@ from lingula.training.figures.discrimination import (
     markers_on_precision_recall,
     markers_on_roc,
 )
-from lingula.training.figures.groups import draw_subgroups
+from lingula.training.figures.groups import GroupMeasure, draw_subgroups
 from lingula.training.figures.learning import draw_learning
 from lingula.training.figures.probing import draw_randomisation, draw_stress
 
 __all__ = [
+    "GroupMeasure",
     "Marker",
     "Named",
     "Scored",

@@ -40,7 +40,7 @@ def draw_decision_curve(curve: DecisionCurve) -> Chart:
     lowest = -0.35 * highest
     rows = [(point.odds, point.model.low, point.model.high) for point in points]
     return Chart(
-        title=f"Net benefit where {curve.prevalence:.0%} have pneumonia",
+        title=f"Net benefit where {100 * curve.prevalence:.3g} % have pneumonia",
         x=Axis(
             title="one missed against so many needless looks",
             low=LEAST_ODDS,
@@ -78,10 +78,10 @@ def draw_reading_room(room: ReadingRoom) -> Chart:
             marks += [Bars(boxes=boxes, series=kind, name=name), *whiskers, Dots(points=longest, series=kind)]
     traffic = room.traffic
     return Chart(
-        title=f"Waiting to be read, readers busy {room.utilisation:.0%} of their time",
+        title=f"Waiting to be read, readers busy {100 * room.utilisation:.0f} % of their time",
         x=Axis(
-            title=f"{traffic.readers} reading, {traffic.arrivals:.3g} an hour, {traffic.prevalence:.0%} with pneumonia "
-            "(bars: mean, dots: longest)",
+            title=f"{traffic.readers} reading, {traffic.arrivals:.3g} an hour, {100 * traffic.prevalence:.3g} % "
+            "with pneumonia (bars: mean, dots: longest)",
             high=float(len(groups)),
             ticks=tuple((number + 0.5, order.order) for number, order in enumerate(room.orders)),
         ),

@@ -68,14 +68,16 @@ def draw_roc(scored: Scored | Sequence[Named], markers: Sequence[Marker] = ()) -
     )
 
 
-def draw_roc_corner(scored: Scored | Sequence[Named]) -> Chart:
-    """Draw the upper left corner of the ROC curve, where good models differ."""
+def draw_roc_corner(scored: Scored | Sequence[Named], markers: Sequence[Marker] = ()) -> Chart:
+    """Draw the upper left corner of the ROC curve, where good models differ, with the operating points inside it."""
+    inside = [marker for marker in markers if marker.x <= _CORNER and marker.y >= 1 - _CORNER]
     whole = draw_roc(scored)
     return replace(
         whole,
         title="ROC curve, upper left corner",
         x=Axis(title=whole.x.title, high=_CORNER, ticks=ticks_between(0, _CORNER)),
         y=Axis(title=whole.y.title, low=1 - _CORNER, ticks=ticks_between(1 - _CORNER, 1)),
+        marks=(*whole.marks, *_markers(inside, (0.5 * _CORNER, 1 - 0.45 * _CORNER), apart=0.09 * _CORNER)),
     )
 
 
@@ -132,7 +134,7 @@ def draw_histogram(scored: Scored, thresholds: Sequence[tuple[str, float]] = ())
         y=Axis(
             title="share of the label",
             high=highest,
-            ticks=tuple((place, f"{place:.0%}") for place, _ in ticks_between(0, highest)),
+            ticks=tuple((place, f"{100 * place:.3g} %") for place, _ in ticks_between(0, highest)),
         ),
         marks=tuple(marks),
         legend="upper right" if all(threshold < _FAR_RIGHT for _, threshold in thresholds) else "upper left",
@@ -181,14 +183,16 @@ def _thinned(curve: NDArray[np.float64]) -> NDArray[np.float64]:
     return curve[np.unique(np.linspace(0, len(curve) - 1, _MOST_CORNERS).astype(np.intp))]
 
 
-def _markers(markers: Sequence[Marker], names_at: tuple[float, float]) -> Iterator[Mark]:
+def _markers(markers: Sequence[Marker], names_at: tuple[float, float], *, apart: float = 0.09) -> Iterator[Mark]:
     """Draw points whose names stand apart, each tied to its point: good models crowd them into one corner.
 
     The highest point's name is on top, so that the ties do not cross.
     """
     for number, marker in enumerate(sorted(markers, key=lambda marker: -marker.y)):
-        x, y = names_at[0], names_at[1] - 0.09 * number
+        x, y = names_at[0], names_at[1] - apart * number
         is_left = marker.x > x
         yield Line(points=((marker.x, marker.y), (x, y)), is_thin=True)
         yield Dots(points=((marker.x, marker.y),), series=1)
-        yield Words(x=x + (-0.015 if is_left else 0.015), y=y, words=marker.name, anchor="end" if is_left else "start")
+        yield Words(
+            x=x + (-apart if is_left else apart) / 6, y=y, words=marker.name, anchor="end" if is_left else "start"
+        )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from lingula.training.charts import Chart, to_svg
 from lingula.training.figures import (
+    GroupMeasure,
     Scored,
     draw_decision_curve,
     draw_histogram,
@@ -13,6 +14,7 @@ from lingula.training.figures import (
     draw_reliability,
     draw_risk_coverage,
     draw_roc,
+    draw_roc_corner,
     draw_stress,
     draw_subgroups,
     markers_on_precision_recall,
@@ -22,6 +24,7 @@ from lingula.training.page import Html, figure
 from lingula.training.result import EvaluationResult
 
 _COLUMN = 400  # a wider chart has a row of its own
+_AT_RULE_OUT: dict[str, GroupMeasure] = {"sensitivity": "sensitivity_rule_out", "specificity": "specificity_rule_out"}
 
 
 def draw_charts(result: EvaluationResult, scored: Scored | None) -> dict[str, Chart]:
@@ -31,6 +34,7 @@ def draw_charts(result: EvaluationResult, scored: Scored | None) -> dict[str, Ch
         thresholds = [(point.name, point.decisions.threshold) for point in made.points[:2]]
         charts |= {
             "roc": draw_roc(scored, markers_on_roc(made.points)),
+            "roc-corner": draw_roc_corner(scored, markers_on_roc(made.points)),
             "precision-recall": draw_precision_recall(scored, markers_on_precision_recall(made.points)),
             "reliability": draw_reliability(made.reliability),
             "probabilities": draw_histogram(scored, thresholds),
@@ -49,9 +53,9 @@ def _in_use(result: EvaluationResult) -> dict[str, Chart]:
     if any(group.kind != "finding" for group in groups):
         made = result.everyone
         charts["groups-auroc"] = draw_subgroups(groups, "auroc", None if made is None else made.auroc)
-        for measure in ("sensitivity", "specificity"):
+        for measure, of_groups in _AT_RULE_OUT.items():
             overall = None if made is None else made.points[0].estimates[measure]
-            charts[f"groups-{measure}"] = draw_subgroups(groups, f"{measure}_rule_out", overall)
+            charts[f"groups-{measure}"] = draw_subgroups(groups, of_groups, overall)
     if result.risk_coverage is not None:
         charts["risk-coverage"] = draw_risk_coverage(result.risk_coverage)
     for curve in result.decision_curves:

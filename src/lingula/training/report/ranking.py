@@ -37,17 +37,25 @@ def ranking_section(result: EvaluationResult, charts: Mapping[str, Chart]) -> Se
         ("Brier score, balanced", *(f"{made.brier_balanced:.4f}" for _, made in sets)),
         ("calibration error", *(f"{made.calibration_error:.4f}" for _, made in sets)),
         ("calibration error, balanced", *(f"{made.calibration_error_balanced:.4f}" for _, made in sets)),
+        ("calibration slope, intercept, balanced", *(_recalibration(made) for _, made in sets)),
+        ("log loss", *(f"{made.log_loss:.4f}" for _, made in sets)),
     ]
     words = (
         f"Intervals are 95 %, resampled by {result.intervals_by}. The calibration error (ECE) is the mean distance "
         "between probability and share over 15 bins of equal size; balanced means that both labels weigh the same, "
-        "because a probability that holds at one prevalence looks wrong at another."
+        "because a probability that holds at one prevalence looks wrong at another. A slope of 1 and an intercept of 0 "
+        "hold; a slope below 1 means that probabilities are too extreme, an intercept above 0 that they are too low."
     )
     return section(
         "Ranking and calibration",
-        figures(*drawn(charts, "roc", "precision-recall", "reliability", "probabilities")),
+        figures(*drawn(charts, "roc", "roc-corner", "precision-recall", "reliability", "probabilities")),
         table(("", *(name for name, _ in sets)), rows, note=words),
     )
+
+
+def _recalibration(made: Measured) -> str:
+    fitted = made.recalibration
+    return "undefined" if fitted is None else f"{fitted.scale:.2f}, {fitted.bias:+.2f}"
 
 
 def points_section(result: EvaluationResult) -> Section | None:

@@ -95,5 +95,6 @@ class MadeReader:
 def made_lungs(*, margin: int = 0) -> NDArray[np.float32]:
     """Give the lungs that every made graph finds, shape (1, 1, MAP_SIDE, MAP_SIDE), 0 or 1, `margin` cells wider."""
     lungs = np.zeros((1, 1, MAP_SIDE, MAP_SIDE), np.float32)
-    lungs[0, 0, *(slice(side.start - margin, side.stop + margin) for side in LUNGS)] = 1
+    rows, columns = (slice(side.start - margin, side.stop + margin) for side in LUNGS)
+    lungs[0, 0, rows, columns] = 1
     return lungs

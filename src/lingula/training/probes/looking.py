@@ -99,7 +99,7 @@ def _drawn_masks(sample: Sample, masks: Path, shape: tuple[int, int]) -> tuple[N
         raise TrainingError(
             f"{masks} has a mask for none of the {len(sample)} radiographs probed; call them NAME.png like the pictures"
         )
-    drawn = [np.asarray(Image.open(paths[place]).convert("L"), np.float32) / 255 for place in has.tolist()]
+    drawn = [np.asarray(Image.open(paths[place]).convert("L"), np.float32) / np.float32(255) for place in has.tolist()]
     return has, np.concatenate([enlarged(each[np.newaxis], shape) for each in drawn]) > LUNG
 
 

@@ -74,7 +74,7 @@ def read_sample(package: ModelPackage, source: Source, drawn: Sequence[Outcome])
     def read(row: LabelledRadiograph) -> Pixels:
         radiograph = read_radiograph(row.path.read_bytes(), at_least=preprocessing.decode_at_least)
         scaled = prepare(radiograph, preprocessing)[0, 0] * preprocessing.scale_divisor
-        return np.rint(scaled).astype(np.uint8)
+        return np.asarray(np.rint(scaled), dtype=np.uint8)
 
     cases = Cases.of(drawn)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:

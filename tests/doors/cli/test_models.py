@@ -7,6 +7,8 @@ import pytest
 from made.commands import Lingula
 from made.packages import made_package
 
+from lingula.modelpackage.gate import Gate
+
 
 @pytest.fixture
 def shelf(lingula: Lingula, tmp_path: Path) -> Path:
@@ -32,7 +34,7 @@ def test_a_promoted_package_serves_and_a_rollback_goes_back(lingula: Lingula) ->
     assert lingula("models", "promote", "made-1.0.0", "--because", "the first").code == 0
     ended = lingula("models", "promote", "made-1.1.0", "--because", "better on our radiographs", "--json")
     assert ended.rows[0]["stage"] == "serving"
-    assert "next start" in ended.err
+    assert "running servers take it up within seconds" in ended.err
     assert stages(lingula) == {"made-1.0.0": "retired", "made-1.1.0": "serving"}
     assert lingula("models", "rollback", "--because", "worse at night").code == 0
     assert stages(lingula)["made-1.0.0"] == "serving"
@@ -71,3 +73,30 @@ def test_the_promoted_package_assesses(lingula: Lingula, pictures: Path) -> None
     lingula("models", "promote", "made", "--because", "it is the newest")
     assert lingula("assess", pictures / "a.jpg", "--json").rows[0]["package"] == "made-1.1.0"
     assert lingula("assess", pictures / "a.jpg", "--package", "made-1.0.0", "--json").rows[0]["package"] == "made-1.0.0"
+
+
+def test_what_falls_short_of_its_gate_is_refused_and_the_numbers_are_named(lingula: Lingula, tmp_path: Path) -> None:
+    lingula("models", "register", made_package(tmp_path / "made", gate=Gate(auroc_at_least=0.9)))
+    ended = lingula("models", "promote", "made", "--because", "it is new")
+
+    assert ended.code == 5
+    assert "made-1.0.0 does not reach its gate: AUROC is 0.5, at least 0.9 is asked" in ended.err
+    assert stages(lingula) == {"made-1.0.0": "candidate"}
+
+
+def test_a_package_without_a_gate_is_promoted_with_a_notice(lingula: Lingula, tmp_path: Path) -> None:
+    lingula("models", "register", made_package(tmp_path / "made", gate=None))
+    ended = lingula("models", "promote", "made", "--because", "as before")
+
+    assert ended.code == 0
+    assert "made-1.0.0: it states no gate" in ended.err
+    assert "states no gate" in str(lingula("models", "history", "--json").rows[0]["notice"])
+
+
+def test_the_list_says_what_a_package_replaced(lingula: Lingula, tmp_path: Path) -> None:
+    lingula("models", "register", made_package(tmp_path / "made"))
+    lingula("models", "promote", "made", "--because", "better")
+
+    (row,) = [row for row in lingula("models", "list", "--json").rows if row["name"] == "made"]
+    assert (row["begun_from"], row["teachers"]) == (None, [])
+    assert str(row["replaced"]).startswith("pneumonia-children-")

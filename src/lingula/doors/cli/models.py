@@ -2,20 +2,18 @@
 
 import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from lingula.doors.cli.output import Plain, say, show_json, show_line, show_table
+from lingula.doors.cli.output import say, show_json, show_line, show_table
+from lingula.doors.cli.shadows import compare_shadow, shadow
+from lingula.doors.cli.shelved import AsJson, open_registry, row_of, show_one, when
 
-if TYPE_CHECKING:
-    from lingula.registry import Registry, ShelvedPackage
-
-app = typer.Typer(help="Register, compare, promote and roll back model packages.", no_args_is_help=True)
+app = typer.Typer(help="Register, shadow, promote and roll back model packages.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="NAME-VERSION, or NAME for its newest version.", show_default=False)]
 Because = Annotated[str, typer.Option(help="The reason, kept in the history.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("register")
@@ -25,19 +23,19 @@ def register(
     as_json: AsJson = False,
 ) -> None:
     """Check a package whole and put it on the shelf as a candidate; it assesses nothing yet."""
-    _show_one(_open_registry().register(path), as_json=as_json)
+    show_one(open_registry().register(path), as_json=as_json)
 
 
 @app.command("list")
 def list_packages(*, as_json: AsJson = False) -> None:
     """Print all packages on the shelf."""
-    packages = _open_registry().packages()
+    packages = open_registry().packages()
     if as_json:
         for package in packages:
-            show_json(_row(package))
+            show_json(row_of(package))
         return
     rows = [
-        (package.label, package.stage.value, package.sha256[:12], _when(package) or "shipped") for package in packages
+        (package.label, package.stage.value, package.sha256[:12], when(package) or "shipped") for package in packages
     ]
     show_table(("PACKAGE", "STAGE", "SHA256", "REGISTERED"), rows)
 
@@ -45,34 +43,42 @@ def list_packages(*, as_json: AsJson = False) -> None:
 @app.command("show")
 def show(*, name: Name, as_json: AsJson = False) -> None:
     """Print what a package says of itself: its model card, or its whole manifest as JSON."""
-    package = _open_registry().open(name)
+    package = open_registry().open(name)
     show_line(package.manifest.model_dump_json() if as_json else package.model_card.rstrip())
 
 
 @app.command("verify")
 def verify(*, name: Name, as_json: AsJson = False) -> None:
     """Compare a package with what was registered and load its graph."""
-    _show_one(_open_registry().verify(name), as_json=as_json)
+    show_one(open_registry().verify(name), as_json=as_json)
+
+
+app.command("shadow")(shadow)
+app.command("compare-shadow")(compare_shadow)
 
 
 @app.command("promote")
 def promote(*, name: Name, because: Because, as_json: AsJson = False) -> None:
-    """Let a package assess from the next start of `lingula serve` on."""
-    _show_one(_open_registry().promote(name, because=because, who=getpass.getuser()), as_json=as_json)
-    say("it assesses from the next start of `lingula serve` on")
+    """Let a package assess from now on, if its evidence reaches its gate; running servers take it up."""
+    registry = open_registry()
+    promoted = registry.promote(name, because=because, who=getpass.getuser())
+    show_one(promoted, as_json=as_json)
+    if notice := registry.history()[-1].notice:
+        say(f"{promoted.label}: {notice}")
+    _say_who_follows()
 
 
 @app.command("rollback")
 def rollback(*, because: Because, as_json: AsJson = False) -> None:
-    """Go back to the package that served before."""
-    _show_one(_open_registry().rollback(because=because, who=getpass.getuser()), as_json=as_json)
-    say("it assesses from the next start of `lingula serve` on")
+    """Go back to the package that served before; running servers take it up."""
+    show_one(open_registry().rollback(because=because, who=getpass.getuser()), as_json=as_json)
+    _say_who_follows()
 
 
 @app.command("history")
 def history(*, as_json: AsJson = False) -> None:
-    """Print who promoted or rolled back what, when, and why."""
-    decisions = _open_registry().history()
+    """Print who promoted, rolled back or shadowed what, when, and why."""
+    decisions = open_registry().history()
     if as_json:
         for decision in decisions:
             show_line(decision.model_dump_json())
@@ -81,30 +87,18 @@ def history(*, as_json: AsJson = False) -> None:
     show_table(("AT", "ACTION", "PACKAGE", "WHO", "BECAUSE"), rows)
 
 
-def _open_registry() -> "Registry":
-    from lingula.registry import Registry
+def _say_who_follows() -> None:
+    """Tell the person which servers take a decision up, and which do not."""
     from lingula.settings import load_settings
 
-    return Registry(load_settings().registry)
-
-
-def _row(package: "ShelvedPackage") -> dict[str, Plain]:
-    return {
-        "package": package.label,
-        "name": package.name,
-        "version": package.version,
-        "stage": package.stage.value,
-        "sha256": package.sha256,
-        "registered_at": _when(package),
-    }
-
-
-def _when(package: "ShelvedPackage") -> str | None:
-    return package.registered_at.isoformat(timespec="seconds") if package.registered_at else None
-
-
-def _show_one(package: "ShelvedPackage", *, as_json: bool) -> None:
-    if as_json:
-        show_json(_row(package))
+    pinned = load_settings().package
+    if pinned is None:
+        say(
+            "running servers take it up within seconds, unless they were started with --package or LINGULA_PACKAGE: "
+            "these stay with what they were given"
+        )
     else:
-        show_line(f"{package.label} is {package.stage.value} (sha256 {package.sha256})")
+        say(
+            f"LINGULA_PACKAGE is {pinned} here: a server with this setting stays with it whatever is decided; unset it "
+            "and restart to follow the registry"
+        )

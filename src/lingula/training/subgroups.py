@@ -41,7 +41,6 @@ _AGES = (
     (65.0, "18 to 64 years"),
     (np.inf, "65 years and over"),
 )
-_QUARTERS = ("smallest", "second", "third", "largest")
 
 Rows = NDArray[np.bool_]
 """Shape (N,): which radiographs."""
@@ -175,17 +174,14 @@ def _age_band(outcome: Outcome) -> str | None:
 
 
 def _size_quarters(outcomes: Sequence[Outcome]) -> tuple[list[str | None], list[str]]:
-    """Name the quarter of picture sizes each radiograph lies in, with its range in megapixels."""
+    """Name the quarter of picture sizes each radiograph lies in by its range, smallest first."""
     sizes = np.array([(entry.rows or 0) * (entry.columns or 0) / 1e6 for entry in outcomes])
     known = sizes[sizes > 0]
     if not len(known):
         return [None] * len(sizes), []
     quarter = np.searchsorted(np.quantile(known, [0.25, 0.5, 0.75]), sizes, side="left")
-    ranges = [known[quarter[sizes > 0] == number] for number in range(len(_QUARTERS))]
-    names = [
-        f"{name} quarter, {inside.min():.2f} to {inside.max():.2f} megapixels" if len(inside) else name
-        for name, inside in zip(_QUARTERS, ranges, strict=True)
-    ]
+    ranges = [known[quarter[sizes > 0] == number] for number in range(4)]
+    names = [f"{inside.min():.2f} to {inside.max():.2f} megapixels" if len(inside) else "" for inside in ranges]
     return [names[number] if size > 0 else None for number, size in zip(quarter, sizes, strict=True)], names
 
 

@@ -25,7 +25,8 @@ from lingula.training.charts.layout import Disc, Text, strokes_of
 from lingula.training.charts.layout import Path as Drawn
 from lingula.training.charts.palette import DARK, LIGHT
 
-LEFT, TOP, RIGHT, BOTTOM = 50, 30, 320, 270  # of the frame in a chart of the usual size
+LEFT, TOP, RIGHT, BOTTOM = 58, 30, 320, 264
+MIDDLE, HALF_UP = 189, 147  # of the frame in a chart of the usual size
 
 
 def chart(*marks: Mark, x: Axis | None = None, y: Axis | None = None) -> Chart:
@@ -43,9 +44,9 @@ def pixels(made: Chart) -> NDArray[np.uint8]:
 def test_marks_stand_where_their_axes_say() -> None:
     made = chart(Line(points=((0, 0), (0.5, 1), (1, 0.25)), series=0), Dots(points=((0.5, 0.5),)))
 
-    assert lines(made, "series-0") == [[(LEFT, BOTTOM), (185, TOP), (RIGHT, 210)]]
+    assert lines(made, "series-0") == [[(LEFT, BOTTOM), (MIDDLE, TOP), (RIGHT, 205.5)]]
     (dot,) = (each for each in strokes_of(made) if isinstance(each, Disc))
-    assert (dot.x, dot.y) == (185, 150)
+    assert (dot.x, dot.y) == (MIDDLE, HALF_UP)
 
 
 def test_a_logarithmic_axis_puts_equal_ratios_at_equal_distances() -> None:
@@ -61,13 +62,15 @@ def test_a_line_that_leaves_the_frame_is_cut_at_its_edge() -> None:
 
     pieces = lines(made, "series-0")
 
-    assert [[(round(x), round(y)) for x, y in piece] for piece in pieces] == [
-        [(50, 150), (118, 270)],
-        [(252, 270), (320, 150)],
+    assert [[(round(x, 2), round(y, 2)) for x, y in piece] for piece in pieces] == [
+        [(LEFT, HALF_UP), (123.5, BOTTOM)],
+        [(254.5, BOTTOM), (RIGHT, HALF_UP)],
     ]
     assert lines(chart(Line(points=((0, -1), (1, -1)), series=0)), "series-0") == []
     corner = Axis(title="along", high=0.5)
-    assert lines(chart(Line(points=((0, 0), (1, 1)), series=0), x=corner), "series-0") == [[(50, 270), (320, 150)]]
+    assert lines(chart(Line(points=((0, 0), (1, 1)), series=0), x=corner), "series-0") == [
+        [(LEFT, BOTTOM), (RIGHT, HALF_UP)]
+    ]
 
 
 def test_a_band_that_leaves_the_frame_ends_at_its_edge() -> None:
@@ -115,16 +118,16 @@ def test_png_has_300_dots_to_the_inch_and_the_same_marks() -> None:
     picture = Image.open(io.BytesIO(data))
     found = pixels(chart(box))
 
-    assert picture.size == (round(336 * 300 / 96), round(316 * 300 / 96))
+    assert picture.size == (round(336 * 300 / 96), round(310 * 300 / 96))
     assert picture.info["dpi"][0] == pytest.approx(300, abs=0.1)
-    assert tuple(found[round(150 * 300 / 96), round(185 * 300 / 96)].tolist()) == (0xD5, 0x5E, 0x00)
-    assert tuple(found[round(40 * 300 / 96), round(60 * 300 / 96)].tolist()) == (255, 255, 255)
+    assert tuple(found[round(HALF_UP * 300 / 96), round(MIDDLE * 300 / 96)].tolist()) == (0xD5, 0x5E, 0x00)
+    assert tuple(found[round(40 * 300 / 96), round(70 * 300 / 96)].tolist()) == (255, 255, 255)
 
 
 def test_a_band_lets_through_what_is_behind_and_dashes_leave_gaps() -> None:
     found = pixels(chart(Band(edges=((0, 0, 1), (1, 0, 1)), series=0), Line(points=((0, 0.5), (1, 0.5)), series=1)))
 
-    row = found[round(150 * 300 / 96), round(60 * 300 / 96) : round(300 * 300 / 96)].astype(int)
+    row = found[round(HALF_UP * 300 / 96), round(70 * 300 / 96) : round(300 * 300 / 96)].astype(int)
     is_dash = row[:, 0] > row[:, 2] + 50
     assert 0.6 < is_dash.mean() < 0.8  # seven units drawn, three left out
     tint = row[~is_dash][:, 0].min()

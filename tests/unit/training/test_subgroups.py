@@ -102,7 +102,7 @@ def test_sizes_fall_into_quarters_named_by_their_range() -> None:
     groups = of_kind(measured(outcomes), "size")
 
     assert [group.radiographs for group in groups.values()] == [50, 50, 50, 50]
-    assert next(iter(groups)) == "smallest quarter, 1.00 to 1.05 megapixels"
+    assert next(iter(groups)) == "1.00 to 1.05 megapixels"
 
 
 def test_what_is_one_group_only_is_left_out() -> None:

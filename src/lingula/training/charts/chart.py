@@ -112,8 +112,8 @@ class Chart:
     marks: tuple[Mark, ...]
     legend: Corner | None = None
     width: int = 336
-    height: int = 316
-    left: int = 50
+    height: int = 310
+    left: int = 58
 
     def _repr_svg_(self) -> str:
         from lingula.training.charts.svg import to_svg

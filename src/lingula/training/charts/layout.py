@@ -114,7 +114,7 @@ def _axes(frame: _Frame) -> Iterator[Stroke]:
     middle = (frame.up(0) + frame.up(1)) / 2
     yield Text(x=chart.width / 2, y=15, words=chart.title, anchor="middle", size=TITLE_SIZE, is_bold=True)
     yield Text(x=(frame.along(0) + frame.along(1)) / 2, y=chart.height - 12, words=chart.x.title, anchor="middle")
-    yield Text(x=12, y=middle, words=chart.y.title, anchor="middle", is_upright=True)
+    yield Text(x=10, y=middle, words=chart.y.title, anchor="middle", is_upright=True)
 
 
 def _mark(mark: Mark, frame: _Frame) -> Iterator[Stroke]:

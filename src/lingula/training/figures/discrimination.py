@@ -19,6 +19,7 @@ from lingula.training.measures import PointMeasured
 from lingula.training.metrics import Labels, ReliabilityBin, Scores
 
 _BARS = 20
+_HEADROOM = 1.3  # above the highest bar, for the legend
 _FAR_RIGHT = 0.7  # of the axis; a name beyond stands to the left of its line
 _CORNER = 0.25  # of each side
 _MOST_CORNERS = 1000  # of a line; more cannot be seen
@@ -63,7 +64,7 @@ def draw_roc(scored: Scored | Sequence[Named], markers: Sequence[Marker] = ()) -
         title="ROC curve",
         x=Axis(title="1 - specificity"),
         y=Axis(title="sensitivity"),
-        marks=(Line(points=((0, 0), (1, 1))), *curves, *_markers(markers, (0.48, 0.62))),
+        marks=(Line(points=((0, 0), (1, 1))), *curves, *_markers(markers, (0.52, 0.4))),
         legend="lower right",
     )
 
@@ -117,7 +118,7 @@ def draw_histogram(scored: Scored, thresholds: Sequence[tuple[str, float]] = ())
         np.histogram(scored.probabilities[scored.labels == label], edges)[0] / (scored.labels == label).sum()
         for label in (0, 1)
     ]
-    highest = 1.08 * float(max(share.max() for share in shares))
+    highest = _HEADROOM * float(max(share.max() for share in shares))
     marks: list[Mark] = [
         Bars(boxes=list(_boxes(share.tolist(), label)), series=label, name=LABEL_NAMES[label])
         for label, share in enumerate(shares)

@@ -22,8 +22,10 @@ def draw_subgroups(
 ) -> Chart:
     """Draw each group's value and interval; the dashed line is all radiographs together.
 
-    A group that was not computed has its place and says so, so that nobody overlooks it.
+    A group that was not computed has its place and says so, so that nobody overlooks it; a finding has none in what it
+    cannot have, such as specificity if it means pneumonia.
     """
+    groups = [group for group in groups if group.note or _estimate(group, measure) is not None]
     estimates = [_estimate(group, measure) for group in groups]
     lows = [estimate.low for estimate in (*estimates, overall) if estimate is not None]
     low = max(0.0, min(lows, default=0.5) - 0.02)

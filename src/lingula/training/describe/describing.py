@@ -146,11 +146,12 @@ def _counted_warnings(report: DatasetReport, copies: NearCopies) -> Iterator[tup
 
 
 def _audit_warnings(audit: Audit) -> Iterator[str]:
-    strong = [
-        clue
-        for clue in audit.clues
-        if clue.shows is Shows.NO_LUNGS and clue.auroc is not None and clue.auroc.value >= _STRONG
-    ]
-    if strong:
-        names = ", ".join(f"{clue.name} {clue.auroc.value:.3f}" for clue in strong if clue.auroc is not None)
-        yield f"the label can be told without looking at lungs (AUROC of a linear model: {names})"
+    found = [clue for clue in audit.clues if clue.auroc is not None and clue.auroc.value >= _STRONG]
+    named = {
+        shows: ", ".join(f"{clue.name} {clue.auroc.value:.3f}" for clue in found if clue.shows is shows and clue.auroc)
+        for shows in (Shows.NO_LUNGS, Shows.NO_PIXELS)
+    }
+    if named[Shows.NO_LUNGS]:
+        yield f"pixels that show no lungs tell the label (AUROC of a linear reader: {named[Shows.NO_LUNGS]})"
+    if named[Shows.NO_PIXELS]:
+        yield f"what is no pixel tells the label (AUROC of a linear reader: {named[Shows.NO_PIXELS]}); never feed it"

@@ -6,8 +6,7 @@ from itertools import pairwise
 from lingula.training.charts import Axis, Bars, Chart, Dots, Line, Mark, Words, ticks_between
 from lingula.training.describe.result import Clue, Shows, Spread
 
-_SERIES = {Shows.NO_LUNGS: 1, Shows.EVERYTHING: 4, Shows.LUNGS: 0}
-_NAMES = {Shows.NO_LUNGS: "shows no lungs", Shows.EVERYTHING: "shows everything", Shows.LUNGS: "shows lungs"}
+_SERIES = {Shows.NO_PIXELS: 3, Shows.NO_LUNGS: 1, Shows.EVERYTHING: 4, Shows.LUNGS: 0}
 _LOWEST = 0.4
 _ROW = 24  # units of height
 
@@ -27,7 +26,7 @@ def draw_clues(clues: Sequence[Clue]) -> Chart:
             Bars(
                 boxes=[(_LOWEST, max(_LOWEST, clue.auroc.value), middle - 0.32, middle + 0.32)],
                 series=_SERIES[clue.shows],
-                name=None if clue.shows in named else _NAMES[clue.shows],
+                name=None if clue.shows in named else f"shows {clue.shows}",
             )
         )
         named.add(clue.shows)

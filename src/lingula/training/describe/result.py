@@ -76,7 +76,8 @@ class NearCopies:
 class Shows(StrEnum):
     """What the numbers behind a clue can show."""
 
-    NO_LUNGS = "no lungs"  # whoever tells the label from them tells it by a shortcut
+    NO_PIXELS = "no pixels"  # a network does not see them unless somebody feeds them to it
+    NO_LUNGS = "no lungs"  # a network sees them; who tells the label from them tells it by a shortcut
     EVERYTHING = "everything"  # lungs and surroundings together
     LUNGS = "lungs"  # what a reader should look at
 

@@ -6,52 +6,53 @@ from lingula.modelpackage.manifest import Estimate
 from lingula.training.describe.result import Clue, Shows
 
 _STRONG, _NOTABLE, _SLIGHT = 0.9, 0.75, 0.6
+_TELLING = {
+    "image size": "Image size alone tells",
+    "file": "The file's size, format and compression alone tell",
+    "what the source says": "Site, age, sex and view alone tell",
+    "dark borders": "The widths of dark borders alone tell",
+    "brightness and contrast": "Brightness and contrast alone tell",
+    "power spectrum": "The power spectrum, which is sharpness and grain, alone tells",
+    "outermost pixels": "The outermost eighth of the frame alone tells",
+    "lungs painted over": "The frame with the lungs painted over tells",
+}
 _REMEDIES = {
     "image size": "Never feed size, aspect ratio or resolution to a model; bring every picture to one size first",
-    "file": "Never feed a file's size, format or compression to a model; recompress at random in training",
-    "what the source says": (
-        "Sites, ages or views do not hold the same share of pneumonia: judge within each of them, and never feed them "
-        "to a model"
-    ),
+    "file": "Never feed it to a model; compression leaves traces in pixels too, so recompress at random in training",
+    "what the source says": "Judge within each site, age and view, and never feed them to a model",
     "dark borders": "Crop to the lungs, and put borders around pictures at random in training",
     "brightness and contrast": "Standardise each picture and change gamma and contrast at random in training",
-    "power spectrum": (
-        "Sharpness and compression tell who made the picture: blur, sharpen and recompress at random in training, and "
-        "judge models by these stresses"
-    ),
+    "power spectrum": "Blur, sharpen and recompress at random in training, and judge models by these stresses",
     "outermost pixels": "Crop to the lungs: what lies at the edge belongs to the framing and not to the disease",
     "lungs painted over": (
         "A network that sees the whole frame need not look at lungs at all: crop to the lungs, and measure every model "
         "with the lungs blanked out"
     ),
-    "whole frame": "Compare it with the lungs alone: what the frame adds is likely to stay behind in this hospital",
-    "lungs alone": "This is what a linear reader makes of the lungs themselves: the number that has a right to be high",
+}
+_OTHERS = {
+    "whole frame": "What it reaches beyond the lungs alone is likely to stay behind in this hospital",
+    "lungs alone": "What a linear reader makes of the lungs themselves: the number that has a right to be high",
 }
 
 
 def mean_of(name: str, auroc: Estimate | None) -> str:
     """Say what the AUROC of one clue means.
 
-    >>> mean_of("image size", Estimate(value=0.951, low=0.94, high=0.96))[:56]
-    'Image size alone tells the label with AUROC 0.951. Never'
+    >>> mean_of("image size", Estimate(value=0.951, low=0.94, high=0.96))[:50]
+    'Image size alone tells the label with AUROC 0.951.'
     """
     if auroc is None:
         return "Too few patients of one label to say anything."
-    if name in ("whole frame", "lungs alone"):
-        return f"A linear reader reaches AUROC {auroc.value:.3f}. {_REMEDIES[name]}."
-    subject = name[0].upper() + name[1:]
+    if name in _OTHERS:
+        return f"AUROC {auroc.value:.3f}. {_OTHERS[name]}."
+    how, remedy = _TELLING[name], _REMEDIES[name]
     if auroc.low <= 0.5 or auroc.value < _SLIGHT:  # noqa: PLR2004  as good as a coin
-        return f"{subject}: AUROC {auroc.value:.3f}, next to nothing. No shortcut here."
-    how = f"{subject} alone {'tell' if name.endswith('s') else 'tells'}"
+        return f"{how} next to nothing, AUROC {auroc.value:.3f}. No shortcut here."
     if auroc.value >= _STRONG:
-        return f"{how} the label with AUROC {auroc.value:.3f}. {_REMEDIES[name]}."
+        return f"{how} the label with AUROC {auroc.value:.3f}. {remedy}."
     if auroc.value >= _NOTABLE:
-        return f"{how} much of the label, AUROC {auroc.value:.3f}. {_REMEDIES[name]}."
-    return f"{how} a little of the label, AUROC {auroc.value:.3f}. Worth knowing; {_lowered(_REMEDIES[name])}."
-
-
-def _lowered(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
+        return f"{how} much of the label, AUROC {auroc.value:.3f}. {remedy}."
+    return f"{how} a little of the label, AUROC {auroc.value:.3f}. {remedy}."
 
 
 def unvaried(name: str) -> str:
@@ -77,7 +78,7 @@ def conclude(clues: Sequence[Clue]) -> str:
     The strongest clue that shows no lungs is set against what the lungs alone tell the same linear reader.
     """
     measured = [clue for clue in clues if clue.auroc is not None]
-    blind = max((c for c in measured if c.shows is Shows.NO_LUNGS), key=_value, default=None)
+    blind = max((clue for clue in measured if clue.shows is Shows.NO_LUNGS), key=_value, default=None)
     lungs = next((clue for clue in measured if clue.name == "lungs alone"), None)
     if blind is None:
         return "Nothing that shows no lungs could be measured here."

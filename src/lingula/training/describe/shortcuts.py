@@ -93,9 +93,9 @@ def audit_shortcuts(
 
 def _all_numbers(dataset: Dataset, properties: Properties, paths: list[Path], seen: Seen | None) -> Iterator[_Numbers]:
     small = thumbnails(dataset.pixels)
-    yield _Numbers(name="image size", shows=Shows.NO_LUNGS, features=_sizes(dataset))
-    yield _Numbers(name="file", shows=Shows.NO_LUNGS, features=file_numbers(paths))
-    yield _Numbers(name="what the source says", shows=Shows.NO_LUNGS, features=_said(dataset))
+    yield _Numbers(name="image size", shows=Shows.NO_PIXELS, features=_sizes(dataset))
+    yield _Numbers(name="file", shows=Shows.NO_PIXELS, features=file_numbers(paths))
+    yield _Numbers(name="what the source says", shows=Shows.NO_PIXELS, features=_said(dataset))
     borders = properties.columns("top", "bottom", "left", "right")
     yield _Numbers(name="dark borders", shows=Shows.NO_LUNGS, features=borders)
     light = properties.columns("brightness", "contrast", "black", "white")

@@ -12,7 +12,7 @@ from lingula.training import page
 from lingula.training.charts import to_svg
 from lingula.training.dataset import Dataset
 from lingula.training.describe.drawings import draw_clues, draw_spread
-from lingula.training.describe.result import Alike, Audit, Clue, Description, NearCopies
+from lingula.training.describe.result import Alike, Audit, Clue, Description, NearCopies, Shows
 from lingula.training.describe.sheets import mean_pictures, sample_sheets
 from lingula.training.labelled import LABEL_NAMES
 
@@ -102,7 +102,7 @@ def _glance(description: Description) -> page.Html:
 
 
 def _strongest(audit: Audit | None) -> Clue | None:
-    blind = [clue for clue in (audit.clues if audit else ()) if clue.auroc and clue.shows.value == "no lungs"]
+    blind = [clue for clue in (audit.clues if audit else ()) if clue.auroc and clue.shows is Shows.NO_LUNGS]
     return max(blind, key=lambda clue: clue.auroc.value if clue.auroc else 0.0, default=None)
 
 

@@ -41,7 +41,7 @@ def test_a_label_in_the_borders_brightness_is_found_there(tmp_path: Path) -> Non
 
     assert value(found["outermost pixels"]) > 0.97
     assert value(found["whole frame"]) > 0.9
-    assert "tell the label with AUROC" in found["outermost pixels"].meaning
+    assert "alone tells the label with AUROC" in found["outermost pixels"].meaning
     assert found["image size"].auroc is None
     assert "All pictures have one size here" in found["image size"].meaning
     assert found["dark borders"].auroc is None
@@ -74,7 +74,7 @@ def test_a_label_in_the_sharpness_is_found_in_the_spectrum(tmp_path: Path) -> No
     found = clues(audit(*drawn_set(tmp_path, 120, softer)))
 
     assert value(found["power spectrum"]) > 0.99
-    assert "blur, sharpen and recompress" in found["power spectrum"].meaning
+    assert "Blur, sharpen and recompress" in found["power spectrum"].meaning
 
 
 def test_what_lies_in_the_lungs_alone_is_not_called_a_shortcut(tmp_path: Path) -> None:

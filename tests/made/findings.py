@@ -1,7 +1,7 @@
 """What a run might have found, for cards and gates; the numbers describe nothing real."""
 
 from lingula.modelpackage.manifest import Estimate
-from lingula.training.evidence import Findings
+from lingula.training.evidence import Effort, Findings
 from made.packages import made_manifest
 
 
@@ -15,8 +15,10 @@ def made_findings() -> Findings:
     return Findings(
         radiographs=90,
         patients=40,
-        folds="3 of 5",
+        judged="cross-validation by patient, 3 of 5 folds",
         auroc=about(0.95),
+        fold_aurocs=(0.94, 0.95, 0.97),
+        accuracy=about(0.9),
         by_finding={"bacteria": about(0.96), "virus": about(0.94)},
         stressed={"blurred": about(0.93), "noisy": about(0.9)},
         lungs_blanked=about(0.6),
@@ -28,4 +30,6 @@ def made_findings() -> Findings:
         brier_score=0.08,
         operating_points=manifest.operating_points,
         references=manifest.references,
+        effort=Effort(seconds=30.0, shipped_seconds=10.0, images_per_second=100.0),
+        notes=(),
     )

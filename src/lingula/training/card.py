@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 import lingula
+from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import (
     Evidence,
     Forebear,
@@ -40,8 +41,16 @@ class Origin:
 
 
 def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Manifest:
-    """Put together what the package says of itself; the members' digests follow when it is written."""
-    package = recipe.package
+    """Put together what the package says of itself; the members' digests follow when it is written.
+
+    Raises
+    ------
+    TrainingError
+        If no operating points could be chosen, saying why.
+    """
+    package, points = recipe.package, findings.operating_points
+    if points is None:
+        raise TrainingError(f"no package is written: {'; '.join(findings.notes)}")
     pixels, outputs = origin.graph
     return Manifest(
         name=package.name,
@@ -53,14 +62,16 @@ def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Man
         preprocessing=DEFAULT_PREPROCESSING,
         input=pixels,
         outputs=outputs,
-        operating_points=findings.operating_points,
+        operating_points=points,
         novelty=Novelty(
             false_refusal=findings.false_refusal,
             components="greatest of: outlier logit, Mahalanobis distance of the embedding, too little lung",
         ),
         references=findings.references,
         evidence=Evidence(
-            method=f"cross-validation by patient, {findings.folds} folds; calibrated on a tuning set of others",
+            method="; ".join(
+                (findings.judged, "calibrated on the tuning part by the shipped network", *findings.notes)
+            ),
             auroc=findings.auroc,
             lungs_blanked_auroc=findings.lungs_blanked,
             worst_stress_auroc=findings.stressed[findings.worst_stress],

@@ -1,151 +1,93 @@
-"""Every radiograph judged by networks that never saw its patient: the evidence of a run.
+"""Every radiograph judged by networks that did not learn from it: the evidence of a run.
 
-For each fold a lung finder and a classifier are trained on the other folds and run on the held-out one: as it is,
-under every stress, and with the lungs blanked out. What comes out decides nothing about weights; it says what to
-expect, and a recipe is chosen by its worst case.
+With folds, a pair of networks is trained for each and judges the radiographs of its fold, whose patients it never saw.
+Without, the networks that are shipped judge the test part; where there is none, the tuning part.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
-from lingula.training.augment import Pictures, lungs_blanked
-from lingula.training.dataset import Dataset
-from lingula.training.examples import LabelledExamples, LungExamples, as_tensor
-from lingula.training.journal import Progress, in_fold
-from lingula.training.lungs import LungMasks
-from lingula.training.networks import FRAME, Classifier, LungFinder, crop, seen_box
+from lingula.errors import TrainingError
+from lingula.training.judging import Judged, judge
+from lingula.training.labelled import Part
+from lingula.training.networks import bare_classifier
 from lingula.training.recipe import Recipe
-from lingula.training.settle import observe, settle, strange_logits
 from lingula.training.split import Rows, Split
-from lingula.training.stress import STRESSES
-from lingula.training.train import find_lungs, train_classifier, train_lung_finder
+from lingula.training.stages import Lesson, Listeners, Networks, TrainingMaterial, train_networks
+from lingula.training.teachers import Teachers
 
-FINDINGS = {"normal": 0, "bacteria": 1, "virus": 2}
-_UNKNOWN = -100  # left out of the helper task
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingMaterial:
-    """Everything a run learns from."""
-
-    dataset: Dataset
-    masks: LungMasks
-    strangers: Pictures  # (K, 224, 224), outside the intended use; may be empty
-
-
-@dataclass(frozen=True, kw_only=True)
-class Networks:
-    """A trained pair."""
-
-    finder: LungFinder
-    classifier: Classifier
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutOfFold:
-    """Logits (N,) for each radiograph by networks that never saw its patient; NaN where a row was in no fold.
-
-    `stressed` holds one array for each stress, `blanked` the logits with the lungs blanked out, `is_refused` whether
-    novelty was above its limit when the limits were settled on the other folds.
-    """
-
-    logits: NDArray[np.float64]
-    stressed: Mapping[str, NDArray[np.float64]]
-    blanked: NDArray[np.float64]
-    is_refused: NDArray[np.bool_]
-
-
-def train_networks(
-    material: TrainingMaterial,
-    rows: Rows,
-    targets: NDArray[np.float32],
-    recipe: Recipe,
-    *,
-    folder: Path,
-    progress: Progress,
-) -> Networks:
-    """Train a lung finder and a classifier on some rows; `targets` has one value for each of them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures = material.dataset.pixels[rows]
-    masks = material.masks.among(rows)
-    lungs = LungExamples(pictures=pictures, masked=masks.rows, masks=masks.masks, strangers=material.strangers)
-    finder = train_lung_finder(
-        lungs, recipe.finder, recipe.seed, progress=progress, checkpoint=folder / "lung_finder.checkpoint"
-    )
-    findings = np.array([FINDINGS.get(name, _UNKNOWN) for name in material.dataset.findings[rows].tolist()], np.int64)
-    examples = LabelledExamples(
-        pictures=pictures, targets=targets, findings=findings, masks=find_lungs(finder, pictures)[0]
-    )
-    classifier = train_classifier(
-        examples, recipe.classifier, recipe.seed, progress=progress, checkpoint=folder / "classifier.checkpoint"
-    )
-    return Networks(finder=finder, classifier=classifier)
+_FILE, _TEACHER = "judged.npz", "classifier.pt"
 
 
 def cross_validate(
-    material: TrainingMaterial, split: Split, recipe: Recipe, *, folder: Path, progress: Progress
-) -> OutOfFold:
+    material: TrainingMaterial, split: Split, recipe: Recipe, *, folder: Path, listeners: Listeners
+) -> Judged:
     """Train once for each fold to be judged and judge it; a finished fold is read back, not trained again."""
-    count = len(material.dataset.labels)
-    columns = {name: np.full(count, np.nan) for name in ("logits", "blanked", "is_refused", *STRESSES)}
-    for number in range(recipe.split.judged or split.fold_count):
-        _, held = split.fold(number)
-        done = folder / f"fold{number}" / "out_of_fold.npz"
+    judged = recipe.split.judged or split.fold_count
+    files: dict[int, tuple[Rows, Path]] = {}
+    for number in range(judged):
+        rows, held = split.fold(number)
+        done = folder / f"fold{number}" / _FILE
+        files[number] = (held, done)
         if not done.exists():
-            _judge_fold(material, split, number, recipe, done, progress)
-        with np.load(done) as judged:
-            for name, column in columns.items():
-                column[held] = judged[name]
-    return OutOfFold(
-        logits=columns.pop("logits"),
-        blanked=columns.pop("blanked"),
-        is_refused=columns.pop("is_refused") == 1,
-        stressed=columns,
+            lesson = _lesson(material, split, rows, recipe)
+            networks = train_networks(
+                material, lesson, recipe, folder=done.parent, listeners=listeners.in_fold(number + 1)
+            )
+            torch.save(networks.classifier.state_dict(), done.with_name(_TEACHER))
+            judge(networks, material, lesson.rows, held, recipe=recipe, done=done)
+    by = "image" if split.cut.by == "image" else "patient"
+    way = f"cross-validation by {by}, {judged} of {split.fold_count} folds"
+    return Judged.gather(len(material.dataset), files, way=way)
+
+
+def _lesson(material: TrainingMaterial, split: Split, rows: Rows, recipe: Recipe) -> Lesson:
+    """Keep the tuning part's radiographs out of a fold's lesson only where their loss decides when to stop."""
+    if recipe.classifier.schedule.patience is None:
+        return Lesson.of_labels(material, rows)
+    is_watched = split.parts[rows] == Part.TUNING.value
+    return Lesson.of_labels(material, rows[~is_watched], watched=rows[is_watched])
+
+
+def teachers(split: Split, rows: Rows, recipe: Recipe, *, folder: Path) -> Teachers | None:
+    """Give the folds' networks as teachers of some rows, each of those it never saw; none if the recipe wants none.
+
+    Raises
+    ------
+    TrainingError
+        If a radiograph was in no fold that was judged: nobody could teach it.
+    """
+    if recipe.classifier.loss.teacher_weight == 0:
+        return None
+    judged = recipe.split.judged or split.fold_count
+    if judged < max(split.fold_count, 1) or not split.fold_count:
+        raise TrainingError(
+            f"[classifier.loss] teacher_weight asks every fold's network, but {judged} of {split.fold_count} folds are "
+            "trained; leave `judged` out, or set teacher_weight to 0"
+        )
+    networks = []
+    for number in range(judged):
+        network = bare_classifier(recipe.classifier.network)
+        network.load_state_dict(torch.load(folder / f"fold{number}" / _TEACHER, weights_only=True))
+        networks.append(network.eval())
+    return Teachers(networks=tuple(networks), of=split.folds[rows])
+
+
+def judge_held_part(
+    networks: Networks, material: TrainingMaterial, split: Split, recipe: Recipe, *, folder: Path
+) -> Judged:
+    """Let the networks that are shipped judge the test part, or the tuning part where there is no test part."""
+    part = Part.TEST if len(split.rows(Part.TEST)) else Part.TUNING
+    held, done = split.rows(part), folder / _FILE
+    if not done.exists():
+        judge(networks, material, split.rows(Part.TRAINING), held, recipe=recipe, done=done)
+    return Judged.gather(
+        len(material.dataset), {0: (held, done)}, way=f"the {part.value} part, split by {split.cut.by}"
     )
 
 
-def _judge_fold(
-    material: TrainingMaterial, split: Split, number: int, recipe: Recipe, done: Path, progress: Progress
-) -> None:
-    rows, held = split.fold(number)
-    targets = material.dataset.labels[rows].astype(np.float32)
-
-    told = in_fold(progress, number + 1)
-    networks = train_networks(material, rows, targets, recipe, folder=done.parent, progress=told)
-    pictures = material.dataset.pixels[held]
-    seen = observe(networks.finder, networks.classifier, pictures)
-    learnt = observe(networks.finder, networks.classifier, material.dataset.pixels[rows])
-    # The fold's own limits come from what it learnt from: the held-out radiographs must not choose their own refusal.
-    strange = strange_logits(networks.finder, material.dataset.pixels[rows], recipe.seed)
-    settled = settle(learnt, learnt, strange, recipe.novelty, scale=1.0, bias=0.0)
-    judged = {
-        "logits": seen.logits,
-        "blanked": blanked_logits(networks, pictures),
-        "is_refused": seen.novelty(settled) > 1.0,
-    }
-    for name, stress in STRESSES.items():
-        judged[name] = observe(networks.finder, networks.classifier, stress(pictures)).logits
-    partial = done.with_name("partial.npz")
-    np.savez(partial, allow_pickle=False, **judged)
-    partial.replace(done)
-
-
-@torch.no_grad()
-def blanked_logits(networks: Networks, pictures: Pictures) -> NDArray[np.float64]:
-    """Judge pictures whose lungs are blanked, in the box of the lungs they had; an honest network cannot tell."""
-    masks = find_lungs(networks.finder, pictures)[0]
-    classifier = networks.classifier.eval()
-    boxes = seen_box(masks, classifier.recipe.sees)
-    out: list[Tensor] = []
-    for at in range(0, len(pictures), 64):
-        wide = F.interpolate(masks[at : at + 64], size=(FRAME, FRAME), mode="bilinear")
-        blank = lungs_blanked(as_tensor(pictures[at : at + 64]), wide)
-        out.append(classifier(crop(blank, boxes[at : at + 64], classifier.recipe.side))[0][:, 0])
-    return torch.cat(out).double().numpy()
+def is_own_tuning(judged: Judged, split: Split) -> bool:
+    """Tell whether what was judged also chose calibration and operating points."""
+    return bool(np.isin(judged.rows, split.rows(Part.TUNING)).all())

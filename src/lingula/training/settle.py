@@ -22,6 +22,7 @@ from lingula.training.recipe import NoveltyRecipe
 from lingula.training.train import find_lungs
 
 _SHRINKAGE = 0.1  # share of the mean variance mixed into the covariance
+_AXES = 128  # of the embedding, at most
 _CEILING_SHARE = 0.9  # of the tuning set's radiographs have no cell above full activation
 _OUTLIERS = 1000  # made to find the gap
 _OUTLIER_SHARE = 0.03  # of the outliers may lie below the gap's upper edge
@@ -122,9 +123,13 @@ def settle(
 
 
 def _whitening(centred: Tensor) -> Tensor:
+    """Give (E, kept): the shrunk covariance's main axes, at most `_AXES`, each divided by its spread.
+
+    A wide embedding has more axes than radiographs to measure them on: distances along the small ones would be noise.
+    """
     covariance = (centred.T @ centred / len(centred)).double()
     mean_variance = covariance.diagonal().mean()
     covariance = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * mean_variance * torch.eye(len(covariance)).double()
     values, vectors = torch.linalg.eigh(covariance)
-    whitening: Tensor = (vectors / values.sqrt()).float()
+    whitening: Tensor = (vectors / values.sqrt())[:, -_AXES:].float()  # ascending: the last vary most
     return whitening

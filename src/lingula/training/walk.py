@@ -8,7 +8,7 @@ import contextlib
 import ctypes
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,18 +17,25 @@ import torch
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.archive import write_package
+from lingula.modelpackage.manifest import Forebear
 from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING
 from lingula.training.card import Origin, assemble_manifest, write_card
-from lingula.training.crossvalidate import Networks, OutOfFold, TrainingMaterial, cross_validate, train_networks
-from lingula.training.evidence import Findings, check_gate, weigh
+from lingula.training.crossvalidate import cross_validate, judge_held_part, teachers
+from lingula.training.evidence import Findings, check_gate
 from lingula.training.export import describe_graph, export_graph, measure_parity
-from lingula.training.journal import Progress
+from lingula.training.journal import Journal, Progress, read_history
+from lingula.training.judging import Judged
 from lingula.training.labelled import Part
 from lingula.training.material import gather
-from lingula.training.networks import LungFinder, Reader, Settlement, bare_classifier
+from lingula.training.networks import LungFinder, Reader, Settlement, bare_classifier, open_package
+from lingula.training.predictions import FILE_NAME as PREDICTIONS
+from lingula.training.predictions import write_predictions
 from lingula.training.recipe import Recipe, read_recipe
 from lingula.training.settle import observe, settle, strange_logits
 from lingula.training.split import Split, read_split, split_dataset, write_split
+from lingula.training.stages import Lesson, Listeners, Networks, TrainingMaterial, train_networks
+from lingula.training.tracking import Tracking, open_tracking
+from lingula.training.weigh import weigh
 
 Say = Callable[[str], None]
 _PARITY_PICTURES = 200
@@ -54,6 +61,11 @@ class Run:
         return self.folder / "networks.pt"
 
     @property
+    def history_path(self) -> Path:
+        """One line for each epoch of each stage."""
+        return self.folder / "history.jsonl"
+
+    @property
     def findings_path(self) -> Path:
         """What was measured."""
         return self.folder / "findings.json"
@@ -71,18 +83,30 @@ def begin_run(recipe: Path, folder: Path, data: Path) -> Run:
     return run
 
 
-def train_run(run: Run, *, progress: Progress, say: Say) -> Findings:
-    """Train everything a recipe asks for and write down what was measured."""
+def train_run(run: Run, *, progress: Progress, say: Say, environment: Mapping[str, str] | None = None) -> Findings:
+    """Train everything a recipe asks for and write down what was measured.
+
+    Parameters
+    ----------
+    environment
+        Where MLFLOW_TRACKING_URI may stand; without it nothing is tracked outside the run's folder.
+    """
     _keep_freed_memory()
     recipe = read_recipe(run.recipe_path)
     material = _material(run, recipe, say)
-    split = _split(run, recipe, material)
-    say(f"split {split.digest[:12]}: {len(split.rows(Part.TRAINING))} training, {len(split.rows(Part.TUNING))} tuning")
-    judged = cross_validate(material, split, recipe, folder=run.folder, progress=progress)
-    rows = np.flatnonzero(split.parts == Part.TRAINING.value)
-    targets = material.dataset.labels[rows].astype(np.float32)
-    networks = train_networks(material, rows, targets, _final(recipe), folder=run.folder / "final", progress=progress)
+    split = _split(run, recipe, material, say)
+    tracking = Tracking()
+    if environment is not None:
+        tracking = open_tracking(recipe, recipe.tracking, run.folder, environment, say)
+    listeners = Listeners(progress=progress, journal=Journal(run.history_path, (tracking.epoch,)))
+    judged = None
+    if split.fold_count:
+        judged = cross_validate(material, split, recipe, folder=run.folder, listeners=listeners)
+    networks = _train_shipped(run, recipe, material, split, listeners)
+    if judged is None:
+        judged = judge_held_part(networks, material, split, recipe, folder=run.folder / "final")
     findings = _settled(run, recipe, material, split, judged, networks)
+    tracking.finish(findings.measured, (run.recipe_path, run.findings_path, run.history_path))
     for line in findings.lines():
         say(line)
     return findings
@@ -98,39 +122,63 @@ def _keep_freed_memory() -> None:
 
 
 def _material(run: Run, recipe: Recipe, say: Say) -> TrainingMaterial:
-    material = gather(recipe.data, run.data, cache=run.folder.parent / "cache")
+    material = gather(recipe.data, run.data, seed=recipe.seed, cache=run.folder.parent / "cache")
     say(str(material.dataset.report))
+    if recipe.data.sample is not None:
+        say(f"of these {recipe.data.sample} are drawn by seed {recipe.seed}")
     return material
 
 
-def _split(run: Run, recipe: Recipe, material: TrainingMaterial) -> Split:
-    path = run.folder / "split.json"
+def _split(run: Run, recipe: Recipe, material: TrainingMaterial, say: Say) -> Split:
+    path, wanted = run.folder / "split.json", recipe.split
     if path.exists():
-        return read_split(path, material.dataset)
-    wanted = recipe.split
-    split = split_dataset(
-        material.dataset, tuning=wanted.tuning, test=wanted.test, folds=wanted.folds, seed=recipe.seed
-    )
-    write_split(split, path)
+        split = read_split(path, material.dataset)
+    else:
+        split = split_dataset(
+            material.dataset,
+            by=wanted.by,
+            tuning=wanted.tuning,
+            test=wanted.test,
+            folds=wanted.folds,
+            seed=recipe.seed,
+        )
+        write_split(split, path)
+    counts = {part: len(split.rows(part)) for part in Part}
+    if not counts[Part.TUNING]:
+        raise TrainingError("[split] tuning leaves no radiographs to calibrate on; give it a share, such as 0.15")
+    say(f"split {split.digest[:12]}: " + ", ".join(f"{count} {part.value}" for part, count in counts.items()))
+    if split.cut.warning is not None:
+        say(f"warning: {split.cut.warning}")
     return split
 
 
-def _final(recipe: Recipe) -> Recipe:
-    """Give the recipe with the epochs of the network that is shipped."""
+def _train_shipped(
+    run: Run, recipe: Recipe, material: TrainingMaterial, split: Split, listeners: Listeners
+) -> Networks:
+    """Train the networks that are shipped: on the training part, for as long as the recipe gives them."""
     classifier = recipe.classifier
     schedule = classifier.schedule.model_copy(update={"epochs": classifier.final_epochs or classifier.schedule.epochs})
-    return recipe.model_copy(update={"classifier": classifier.model_copy(update={"schedule": schedule})})
+    longer = recipe.model_copy(update={"classifier": classifier.model_copy(update={"schedule": schedule})})
+    rows = split.rows(Part.TRAINING)
+    lesson = Lesson.of_labels(
+        material,
+        rows,
+        watched=split.rows(Part.TUNING),
+        teachers=teachers(split, rows, recipe, folder=run.folder),
+    )
+    return train_networks(material, lesson, longer, folder=run.folder / "final", listeners=listeners)
 
 
 def _settled(
-    run: Run, recipe: Recipe, material: TrainingMaterial, split: Split, judged: OutOfFold, networks: Networks
+    run: Run, recipe: Recipe, material: TrainingMaterial, split: Split, judged: Judged, networks: Networks
 ) -> Findings:
     pixels = material.dataset.pixels
     training, tuning = split.rows(Part.TRAINING), split.rows(Part.TUNING)
     learnt = observe(networks.finder, networks.classifier, pixels[training])
     seen = observe(networks.finder, networks.classifier, pixels[tuning])
     strange = strange_logits(networks.finder, pixels[training], recipe.seed)
-    findings, calibration = weigh(recipe, material.dataset, split, judged, seen)
+    history = read_history(run.history_path)
+    findings, calibration = weigh(recipe, material.dataset, split, judged, seen, history)
     settled = settle(learnt, seen, strange, recipe.novelty, scale=calibration.scale, bias=calibration.bias)
     findings = findings.with_novelty(seen.novelty(settled))
     torch.save(
@@ -141,6 +189,7 @@ def _settled(
         },
         run.networks_path,
     )
+    write_predictions(run.folder / PREDICTIONS, judged.outcomes(material.dataset, calibration))
     run.findings_path.write_text(findings.model_dump_json(indent=2))
     return findings
 
@@ -159,7 +208,7 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
     findings = Findings.model_validate_json(run.findings_path.read_text())
     reader = _reader(run, recipe)
     graph = export_graph(reader)
-    material = gather(recipe.data, run.data, cache=run.folder.parent / "cache")
+    material = gather(recipe.data, run.data, seed=recipe.seed, cache=run.folder.parent / "cache")
     chosen = np.linspace(0, len(material.dataset.labels) - 1, _PARITY_PICTURES).astype(np.intp)
     parity = measure_parity(reader, graph, material.dataset.pixels[chosen])
     say(f"parity over {len(chosen)} radiographs: greatest difference {parity:.1e}")
@@ -170,11 +219,18 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
         commit=commit,
         parity=parity,
         graph=describe_graph(DEFAULT_PREPROCESSING, reader.classifier.embedding_width),
+        begun_from=_forebear(recipe, run.data),
     )
     manifest = assemble_manifest(recipe, findings, origin)
     check_gate(manifest)
     out.mkdir(parents=True, exist_ok=True)
     return write_package(out, manifest, graph, write_card(manifest, findings, recipe))
+
+
+def _forebear(recipe: Recipe, data: Path) -> Forebear | None:
+    """Say whose weights the classifier began with, or whose lung finder is used."""
+    name = recipe.classifier.network.package or recipe.finder.package
+    return None if name is None else open_package(name, data).as_forebear
 
 
 def _reader(run: Run, recipe: Recipe) -> Reader:

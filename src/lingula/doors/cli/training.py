@@ -1,5 +1,6 @@
 """``lingula train`` and ``lingula export``, which need the extra ``train``."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,12 +28,17 @@ def train(
 ) -> None:
     """Train what a recipe says; stopped at any moment, the same command goes on where it was."""
     with _training_extra():
+        from lingula.training.devices import gathered, help_lead
         from lingula.training.walk import begin_run, train_run
 
     folder = out or Path("runs") / recipe.stem
-    run = begin_run(recipe, folder, _data_folder(data))
-    with Progress() as progress:
-        train_run(run, progress=progress.heard, say=say)
+    with gathered() as crew:
+        if not crew.leads:
+            help_lead()
+            return
+        run = begin_run(recipe, folder, _data_folder(data))
+        with Progress() as progress:
+            train_run(run, progress=progress.heard, say=say, environment=os.environ)
     say(f"the run is in {folder}; `lingula export {folder}` makes its package")
 
 

@@ -1,0 +1,132 @@
+"""What networks say of radiographs they did not learn from: as they are, under every stress, and without lungs.
+
+What comes out decides nothing about weights; it says what to expect, and a recipe is chosen by its worst case.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows
+
+from lingula.radiology.study import Status
+from lingula.training.augment import Pictures, lungs_blanked
+from lingula.training.calibrate import Calibration
+from lingula.training.dataset import Dataset
+from lingula.training.examples import as_tensor
+from lingula.training.networks import FRAME, crop, seen_box
+from lingula.training.outcomes import Outcome
+from lingula.training.recipe import Recipe
+from lingula.training.settle import observe, settle, strange_logits
+from lingula.training.stages import Networks, Rows, TrainingMaterial
+from lingula.training.stress import STRESSES
+from lingula.training.train import find_lungs
+
+_AT_ONCE = 64  # pictures
+NOWHERE = -1  # fold of a radiograph that nobody judged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What was said of each radiograph (N,) by networks that did not learn from it; NaN where it was not judged.
+
+    Parameters
+    ----------
+    way
+        Who judged whom, for people.
+    logits, blanked
+        Of pneumonia, as the radiograph is and with its lungs blanked out.
+    stressed
+        One array of logits for each stress.
+    novelty
+        1 at limits that were settled on what the networks learnt from: nobody chooses his own refusal.
+    folds
+        Which pair of networks judged, counted from 0; `NOWHERE` for those that were not judged.
+    """
+
+    way: str
+    logits: NDArray[np.float64]
+    stressed: Mapping[str, NDArray[np.float64]]
+    blanked: NDArray[np.float64]
+    novelty: NDArray[np.float64]
+    folds: NDArray[np.int64]
+
+    @property
+    def rows(self) -> Rows:
+        """Those that were judged."""
+        return np.flatnonzero(self.folds != NOWHERE)
+
+    @classmethod
+    def gather(cls, count: int, files: Mapping[int, tuple[Rows, Path]], *, way: str) -> "Judged":
+        """Put together what `judge` wrote down: for each fold its rows and its file, of `count` radiographs in all."""
+        columns = {name: np.full(count, np.nan) for name in ("logits", "blanked", "novelty", *STRESSES)}
+        folds = np.full(count, NOWHERE, np.int64)
+        for number, (held, path) in files.items():
+            folds[held] = number
+            with np.load(path) as judged:
+                for name, column in columns.items():
+                    column[held] = judged[name]
+        logits, blanked, novelty = (columns.pop(name) for name in ("logits", "blanked", "novelty"))
+        return cls(way=way, logits=logits, blanked=blanked, novelty=novelty, stressed=columns, folds=folds)
+
+    def outcomes(self, dataset: Dataset, calibration: Calibration) -> list[Outcome]:
+        """Give one line for each judged radiograph, with the probability that `calibration` makes of its logit.
+
+        Bands are left out: they belong to the package, and the networks that judged may be others than its own.
+        """
+        probabilities, known = calibration.probability(self.logits), dataset.circumstances
+        return [
+            Outcome(
+                name=str(dataset.names[row]),
+                label=int(dataset.labels[row]),
+                finding=str(dataset.findings[row]),
+                status=Status.ASSESSED if self.novelty[row] <= 1.0 else Status.NOT_ELIGIBLE,
+                reason=None if self.novelty[row] <= 1.0 else "does not look like the radiographs it was trained on",
+                probability=float(probabilities[row]),
+                novelty=float(self.novelty[row]),
+                patient=str(dataset.patients[row]),
+                site=str(known.sites[row]) or None,
+                age_years=float(known.ages_years[row]) if np.isfinite(known.ages_years[row]) else None,
+                sex=str(known.sexes[row]) or None,
+                view=str(known.views[row]) or None,
+                rows=int(known.rows[row]),
+                columns=int(known.columns[row]),
+            )
+            for row in self.rows.tolist()
+        ]
+
+
+def judge(
+    networks: Networks, material: TrainingMaterial, learnt: Rows, held: Rows, *, recipe: Recipe, done: Path
+) -> None:
+    """Judge rows `held` by networks that learnt from rows `learnt`, and write it to `done`, whole or not at all."""
+    finder, classifier = networks.finder, networks.classifier
+    known, pictures = material.dataset.pixels[learnt], material.dataset.pixels[held]
+    seen, before = observe(finder, classifier, pictures), observe(finder, classifier, known)
+    strange = strange_logits(finder, known, recipe.seed)
+    settled = settle(before, before, strange, recipe.novelty, scale=1.0, bias=0.0)
+    judged = {"logits": seen.logits, "blanked": blanked_logits(networks, pictures), "novelty": seen.novelty(settled)}
+    for name, stress in STRESSES.items():
+        judged[name] = observe(finder, classifier, stress(pictures)).logits
+    partial = done.with_name("partial.npz")
+    np.savez(partial, allow_pickle=False, **judged)
+    partial.replace(done)
+
+
+@torch.no_grad()
+def blanked_logits(networks: Networks, pictures: Pictures) -> NDArray[np.float64]:
+    """Judge pictures whose lungs are blanked, in the box they had with lungs; an honest network cannot tell."""
+    masks = find_lungs(networks.finder, pictures)[0]
+    classifier = networks.classifier.eval()
+    boxes = seen_box(masks, classifier.recipe.sees)
+    out: list[Tensor] = []
+    for at in range(0, len(pictures), _AT_ONCE):
+        some = slice(at, at + _AT_ONCE)
+        wide = F.interpolate(masks[some], size=(FRAME, FRAME), mode="bilinear")
+        blank = lungs_blanked(as_tensor(pictures[some]), wide)
+        out.append(classifier(crop(blank, boxes[some], classifier.recipe.side))[0][:, 0])
+    return torch.cat(out).double().numpy()

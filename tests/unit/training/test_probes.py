@@ -1,17 +1,19 @@
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from made.labels import write_class_folders
-from made.packages import MAP_SIDE
+from made.labels import SIDE, write_class_folders
+from made.packages import MAP_SIDE, made_package
 from made.readers import LUNGS, MadeReader, made_lungs
 from PIL import Image
 
 from lingula.errors import TrainingError
-from lingula.modelpackage.archive import ModelPackage
+from lingula.modelpackage.archive import ModelPackage, read_package
 from lingula.radiology.study import Status
-from lingula.training.labelled import Source
+from lingula.training.labelled import Box, Source
 from lingula.training.outcomes import Outcome, run_package
 from lingula.training.probes import ProbeOptions, Probes, probe_package
 from lingula.training.probes.looking import DRAWN, OWN, mass_inside
@@ -140,6 +142,55 @@ def test_the_draw_is_half_of_each_label_and_the_same_every_time() -> None:
     assert drawn != draw_outcomes(outcomes, 30, seed=2)
     assert [entry.label for entry in draw_outcomes(outcomes, 10, seed=1)].count(0) == 5
     assert draw_outcomes(outcomes, 0, seed=1) == []
+
+
+def test_marks_are_hit_where_the_map_is_highest_inside_them(source: Source, tmp_path: Path) -> None:
+    package = MadeReader(shows_weights=False).package(tmp_path)
+    outcomes = [entry for entry in run_package(package, source) if entry.label == 1]
+    height, width = SIDE, SIDE  # of the files
+    lungs = Box(
+        finding="opacity",
+        x=LUNGS[1].start / MAP_SIDE * width,
+        y=LUNGS[0].start / MAP_SIDE * height,
+        width=(LUNGS[1].stop - LUNGS[1].start) / MAP_SIDE * width,
+        height=(LUNGS[0].stop - LUNGS[0].start) / MAP_SIDE * height,
+    )
+    corner = Box(finding="opacity", x=0, y=0, width=width / 8, height=height / 8)
+    names = sorted(entry.name for entry in outcomes)
+    marks = {name: (lungs if place < 7 else corner,) for place, name in enumerate(names)}
+    marked = replace(source, rows=tuple(replace(row, boxes=marks.get(source.name_of(row), ())) for row in source.rows))
+
+    found = probed(package, marked).pointing
+
+    assert found is not None
+    assert found.radiographs == 10
+    assert found.hits is not None
+    assert found.hits.value == 0.7
+    lungs_share = made_lungs().mean()
+    assert found.chance == pytest.approx(0.7 * lungs_share + 0.3 / 64, abs=0.001)
+
+
+def test_without_onnx_the_check_of_the_map_is_left_out_and_said(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = MadeReader().package(tmp_path)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+
+    found = probed(package, source, count=8)
+
+    assert found.randomisation is None
+    assert found.left_out == (
+        "randomisation check of the heat map: needs the package `onnx`, which the train extra brings",
+    )
+
+
+def test_a_map_without_weights_behind_it_cannot_be_checked(source: Source, tmp_path: Path) -> None:
+    package = read_package(made_package(tmp_path))
+
+    found = probed(package, source, count=8)
+
+    assert found.randomisation is None
+    assert "no weights" in found.left_out[0]
 
 
 def test_mass_inside_is_a_share_of_the_map() -> None:

@@ -138,15 +138,25 @@ def measure(
         recalibration=recalibrate(labels, probabilities, prevalence=BALANCED),
         reliability=tuple(reliability_bins(labels, probabilities)),
         points=tuple(
-            PointMeasured(
-                name=name,
-                intended=intended,
-                decisions=made,
-                estimates=_estimates(name, found, _drawn_from(made.threshold, labels, probabilities, patients)),
-                at_prevalence=_at_prevalences(made),
-            )
+            _point(name, intended, made, found, (labels, probabilities, patients))
             for (name, intended, _), made in zip(named, decisions, strict=True)
         ),
+    )
+
+
+def _point(
+    name: str,
+    intended: str,
+    made: Decisions,
+    found: Mapping[str, Estimate | None],
+    cases: tuple[Labels, Scores, NDArray[np.str_]],
+) -> PointMeasured:
+    return PointMeasured(
+        name=name,
+        intended=intended,
+        decisions=made,
+        estimates=_estimates(name, found, _drawn_from(made.threshold, *cases)),
+        at_prevalence=_at_prevalences(made),
     )
 
 

@@ -17,7 +17,7 @@ _LEGEND_LINE, _SWATCH = 15.0, 22.0
 _MEAN_LETTER = 0.54  # of the text's size, measured on the names in our figures
 
 Colour = str
-"""``ink``, ``soft``, ``edge``, ``paper``, or ``series-0`` and so on."""
+"""``ink``, ``soft``, ``paper``, or ``series-0`` and so on."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,7 @@ class Course(Generic[Network]):
     stage
         Its name for people.
     batches
-        Yields the `steps` batches of an epoch, drawn from the generator it is given.
+        Yields the `steps` batches of an epoch, drawn from the generator it is given; `pictures` in all of them.
     watch
         Looks at the tuning set after each epoch, without drawing a random number.
     """
@@ -57,6 +57,7 @@ class Course(Generic[Network]):
     stage: str
     batches: Callable[[Generator], Iterator[Callable[[Network], Tensor]]]
     steps: int
+    pictures: int
     watch: Callable[[Network], Watched] | None = None
 
 
@@ -101,12 +102,12 @@ def _epoch(learner: Learner[Network], course: Course[Network], seed: int, progre
     crew, schedule, number = learner.crew, learner.schedule, learner.epoch
     torch.manual_seed(_GLOBAL_SEED * (1 + crew.rank) + seed * 1000 + number)
     begun, total = time.perf_counter(), torch.zeros((), dtype=torch.float64, device=crew.device)
-    words = _Words(progress, course.stage, number + 1, schedule)
+    words = _Words(progress, course, number + 1, schedule.epochs)
     learner.begin_epoch()
     for step, loss_of in enumerate(course.batches(Generator().manual_seed(seed * 1000 + number))):
         total += _step(learner, loss_of, number * course.steps + step, course.steps * schedule.epochs)
         if crew.leads and words.are_due():
-            words.say((step + 1) / course.steps, float(total) / (step + 1), course.steps)
+            words.say((step + 1) / course.steps, float(total) / (step + 1))
     training_loss = crew.mean(total) / course.steps
     if not math.isfinite(training_loss):
         raise TrainingError(
@@ -125,7 +126,7 @@ def _epoch(learner: Learner[Network], course: Course[Network], seed: int, progre
         auroc=None if watched is None else watched.auroc,
         learning_rate=learner.learning_rate,
         seconds=seconds,
-        images_per_second=course.steps * schedule.batch / seconds,
+        images_per_second=course.pictures / seconds,
     )
 
 
@@ -149,25 +150,25 @@ def _watched(learner: Learner[Network], course: Course[Network], crew: Crew) -> 
     return crew.agreed(seen)
 
 
-class _Words:
+class _Words(Generic[Network]):
     """Says now and then how far a long epoch is."""
 
-    def __init__(self, progress: Progress, stage: str, epoch: int, schedule: Schedule) -> None:
-        self._progress, self._stage, self._epoch, self._schedule = progress, stage, epoch, schedule
+    def __init__(self, progress: Progress, course: Course[Network], epoch: int, epochs: int) -> None:
+        self._progress, self._course, self._epoch, self._epochs = progress, course, epoch, epochs
         self._begun = self._said = time.perf_counter()
 
     def are_due(self) -> bool:
         return time.perf_counter() - self._said >= _SAY_EVERY
 
-    def say(self, share: float, loss: float, steps: int) -> None:
+    def say(self, share: float, loss: float) -> None:
         self._said = time.perf_counter()
         self._progress(
             Underway(
-                stage=self._stage,
+                stage=self._course.stage,
                 epoch=self._epoch,
-                epochs=self._schedule.epochs,
+                epochs=self._epochs,
                 share=share,
                 training_loss=loss,
-                images_per_second=share * steps * self._schedule.batch / (self._said - self._begun),
+                images_per_second=share * self._course.pictures / (self._said - self._begun),
             )
         )

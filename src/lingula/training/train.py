@@ -74,7 +74,8 @@ def _learn_lungs(examples: LungExamples, recipe: FinderRecipe, seed: int, log: L
             chosen = crew.share(order[step * third : (step + 1) * third]).numpy()
             yield _lung_loss(examples, chosen, own, crew.device)
 
-    return optimise(finder, Course(stage="lung finder", batches=batches, steps=steps), recipe.schedule, seed, log)
+    course = Course(stage="lung finder", batches=batches, steps=steps, pictures=steps * 3 * third)
+    return optimise(finder, course, recipe.schedule, seed, log)
 
 
 def _lung_loss(
@@ -162,7 +163,7 @@ def _learn_label(
             yield _label_loss(augmented(examples, rows, recipe, own), recipe, weights, crew)
 
     watch = None if tuning is None else watcher(tuning, recipe)
-    course = Course(stage="classifier", batches=batches, steps=steps, watch=watch)
+    course = Course(stage="classifier", batches=batches, steps=steps, pictures=steps * batch, watch=watch)
     return optimise(classifier, course, recipe.schedule, seed, log)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,15 @@ def schedule(**more: str | float | None) -> Schedule:
     return Schedule.model_validate({"epochs": 6, "batch": 16, "learning_rate": 0.02, "precision": "fp32", **more})
 
 
+def loss_of(rows: Tensor, network: nn.Module) -> Tensor:
+    off: Tensor = network(INPUTS[rows]) - WANTED[rows]
+    return off.square().mean()
+
+
 def batches(generator: Generator) -> Iterator[Callable[[nn.Module], Tensor]]:
     order = torch.randperm(64, generator=generator)
-    for rows in order.split(16):
-        yield lambda network, rows=rows: (network(INPUTS[rows]) - WANTED[rows]).square().mean()
+    for start in range(0, 64, 16):
+        yield partial(loss_of, order[start : start + 16])
 
 
 def small_network() -> nn.Module:
@@ -43,7 +49,7 @@ def small_network() -> nn.Module:
 
 
 def course(watch: Callable[[nn.Module], Watched] | None = None) -> Course[nn.Module]:
-    return Course(stage="test", batches=batches, steps=4, watch=watch)
+    return Course(stage="test", batches=batches, steps=4, pictures=64, watch=watch)
 
 
 def learnt(recipe: Schedule, log: Log, watch: Callable[[nn.Module], Watched] | None = None) -> nn.Module:
@@ -106,14 +112,14 @@ def test_a_loss_that_is_no_number_ends_the_training_with_advice() -> None:
     def broken(_: Generator) -> Iterator[Callable[[nn.Module], Tensor]]:
         yield lambda network: network(INPUTS).mean() * float("nan")
 
-    lost = Course[nn.Module](stage="classifier", batches=broken, steps=1)
+    lost = Course[nn.Module](stage="classifier", batches=broken, steps=1, pictures=64)
     with pytest.raises(
         TrainingError, match=r"classifier: the loss is no number after epoch 1; lower the learning rate"
     ):
         optimise(small_network(), lost, schedule(), 1, Log())
 
 
-STUBBORN = {"pace": "plateau", "patience": 4, "epochs": 7, "average": 0.9}
+STUBBORN: dict[str, str | float | None] = {"pace": "plateau", "patience": 4, "epochs": 7, "average": 0.9}
 
 
 def watch_closely(network: nn.Module) -> Watched:

@@ -4,6 +4,7 @@ With folds, a pair of networks is trained for each and judges the radiographs of
 Without, the networks that are shipped judge the test part; where there is none, the tuning part.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def cross_validate(
         done = folder / f"fold{number}" / _FILE
         files[number] = (held, done)
         if not done.exists():
-            lesson = _lesson(material, split, rows, recipe)
+            lesson = fold_lesson(material, split, rows, recipe)
             networks = train_networks(
                 material, lesson, recipe, folder=done.parent, listeners=listeners.in_fold(number + 1)
             )
@@ -43,12 +44,18 @@ def cross_validate(
     return Judged.gather(len(material.dataset), files, way=way)
 
 
-def _lesson(material: TrainingMaterial, split: Split, rows: Rows, recipe: Recipe) -> Lesson:
-    """Keep the tuning part's radiographs out of a fold's lesson only where their loss decides when to stop."""
-    if recipe.classifier.schedule.patience is None:
+def fold_lesson(material: TrainingMaterial, split: Split, rows: Rows, recipe: Recipe) -> Lesson:
+    """Give what a fold's networks learn from: everything outside the fold, with two exceptions.
+
+    Where the tuning part's loss decides when to stop, nothing of it is learnt. Where the folds' networks go on to teach
+    the one that is shipped, they must not pass on the labels that calibrate it; its pictures still show lungs.
+    """
+    is_tuning = split.parts[rows] == Part.TUNING.value
+    if recipe.classifier.schedule.patience is not None:
+        return Lesson.of_labels(material, rows[~is_tuning], watched=rows[is_tuning])
+    if recipe.classifier.loss.teacher_weight == 0:
         return Lesson.of_labels(material, rows)
-    is_watched = split.parts[rows] == Part.TUNING.value
-    return Lesson.of_labels(material, rows[~is_watched], watched=rows[is_watched])
+    return replace(Lesson.of_labels(material, rows[~is_tuning]), unlabelled=rows[is_tuning])
 
 
 def teachers(split: Split, rows: Rows, recipe: Recipe, *, folder: Path) -> Teachers | None:

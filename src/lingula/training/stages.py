@@ -58,6 +58,8 @@ class Lesson:
         Rows of the data set (N,), and for each the label as 0 or 1, or a doubt between them.
     watched
         Rows whose loss is looked at after each epoch; none are learnt from.
+    unlabelled
+        More rows whose pictures and lung masks the finder learns from; their labels stay unseen.
     teachers
         Networks whose word counts beside the targets, by the recipe's `teacher_weight`.
     """
@@ -65,7 +67,13 @@ class Lesson:
     rows: Rows
     targets: NDArray[np.float32]
     watched: Rows | None = None
+    unlabelled: Rows | None = None
     teachers: Teachers | None = None
+
+    @property
+    def pictured(self) -> Rows:
+        """All rows whose pictures are learnt from, in order."""
+        return self.rows if self.unlabelled is None else np.union1d(self.rows, self.unlabelled)
 
     @classmethod
     def of_labels(
@@ -103,7 +111,7 @@ def train_networks(
         If there are no lung masks to train a finder on, or the recipe's weights cannot be had.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    finder = _find_or_train(material, lesson.rows, recipe, folder, listeners)
+    finder = _find_or_train(material, lesson.pictured, recipe, folder, listeners)
     classifier = train_classifier(
         replace(_examples(material, lesson.rows, lesson.targets, finder), teachers=lesson.teachers),
         recipe.classifier,

@@ -80,10 +80,10 @@ def test_every_event_is_documented_with_what_it_carries() -> None:
 
 def test_every_metric_is_documented() -> None:
     page = (DOCS / "reference" / "events-and-metrics.md").read_text(encoding="utf-8")
-    system = (ROOT / "src/lingula/wiring/system.py").read_text(encoding="utf-8")
+    gauges = (ROOT / "src/lingula/wiring/gauges.py").read_text(encoding="utf-8")
     found = re.findall(r"^# HELP (\S+)", Metrics().render().decode(), re.MULTILINE)
-    watched = re.findall(r'metrics\.watch\(\s*"([a-z_]+)"', system)
-    assert watched, "the gauges are watched in wiring/system.py"
+    watched = re.findall(r'metrics\.watch\(\s*"([a-z_]+)"', gauges)
+    assert watched, "the gauges are watched in wiring/gauges.py"
     named = {name for name in (*found, *watched) if not name.endswith("_created")}
     assert {name for name in named if f"| `{name}` |" not in page} == set()
 

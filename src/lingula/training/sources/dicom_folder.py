@@ -52,7 +52,7 @@ def read_dicom_folder(folder: Path, options: Options) -> Source:
     if not table.is_file():
         if "labels" in options:
             raise TrainingError(f"{options['labels']} is not there; labels= names a CSV, relative to the folder")
-        return read_folder(folder)
+        return _read_classes(folder)
     headers = read_headers(sorted(path for path in folder.rglob("*") if path.is_file() and is_dicom(path)))
     if not headers:
         raise TrainingError(f"{folder} holds no DICOM files; name the folder above them")
@@ -62,6 +62,15 @@ def read_dicom_folder(folder: Path, options: Options) -> Source:
     rows = tuple(_row(header.path, claims.get(header.path)) for header in stated)
     source = Source(name=folder.resolve().name, root=folder, rows=rows, notes=tuple(_notes(column, missing, table)))
     return add_headers(source, stated)
+
+
+def _read_classes(folder: Path) -> Source:
+    try:
+        return read_folder(folder)
+    except TrainingError as error:
+        raise TrainingError(
+            f"{folder} has neither {_TABLE} nor folders NORMAL and PNEUMONIA; name a table with ?labels=FILE"
+        ) from error
 
 
 def _read_lines(path: Path) -> tuple[str, list[Line]]:

@@ -24,6 +24,7 @@ from lingula.training.sources.published import Archive
 
 _TIMEOUT_SECONDS = 30.0
 _ATTEMPTS = 6  # in a row without a byte
+_ATTEMPTS_TO_CONNECT = 2  # there is no network, or no such server: waiting long will not help
 _LONGEST_WAIT_SECONDS = 30.0
 _PARTIAL, _WHOLE, _BEYOND = 206, 200, 416
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -33,6 +34,14 @@ _HEADERS = {"User-Agent": f"Mozilla/5.0 (compatible; lingula/{__version__})", "A
 
 class _Broken(Exception):
     """The transfer broke off; what has arrived is kept."""
+
+    attempts = _ATTEMPTS
+
+
+class _Unconnected(_Broken):
+    """There was no connection to begin with."""
+
+    attempts = _ATTEMPTS_TO_CONNECT
 
 
 def fetch_archive(
@@ -71,7 +80,7 @@ def fetch_archive(
                 _receive(client, archive, partial, progress)
             except _Broken as error:
                 idle = 0 if _size(partial) > before else idle + 1
-                if idle == _ATTEMPTS:
+                if idle >= error.attempts:
                     raise BackendUnavailable(_unreachable(archive, _size(partial), error)) from error
                 sleep(min(2.0**idle, _LONGEST_WAIT_SECONDS))
     check_archive(partial, archive, remove=True)
@@ -156,6 +165,8 @@ def _asked(client: httpx.Client, archive: Archive, have: int) -> Iterator[httpx.
         with client.stream("GET", archive.url, headers=headers) as answer:
             _refuse(archive, answer)
             yield answer
+    except httpx.ConnectError as error:
+        raise _Unconnected(str(error)) from error
     except httpx.TransportError as error:
         raise _Broken(str(error) or type(error).__name__) from error
 

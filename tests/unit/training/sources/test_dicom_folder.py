@@ -196,6 +196,7 @@ def test_a_table_that_cannot_be_used_says_why_and_names_nobody(
     [
         ("dicom:", "names no folder; write dicom:FOLDER"),
         ("dicom:{}/nothing", "is no folder"),
+        ("dicom:{}", "neither labels.csv nor folders NORMAL and PNEUMONIA; name a table with"),
         ("dicom:{}?labels=none.csv", "none.csv is not there"),
         ("dicom:{}?colour=red", "option 'colour=red' of dicom: is not known; there are: labels"),
         ("dicom:{}?labels=rows.csv", "holds no DICOM files"),

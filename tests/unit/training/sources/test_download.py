@@ -109,13 +109,16 @@ def test_a_server_that_always_breaks_off_is_given_up_and_what_came_is_kept(tmp_p
     assert (tmp_path / "set.zip.partial").read_bytes() == CONTENT[:1000]
 
 
-def test_without_a_connection_the_way_by_hand_is_said(tmp_path: Path) -> None:
+def test_without_a_connection_the_way_by_hand_is_said_soon(tmp_path: Path) -> None:
+    waits: list[float] = []
     with serve(Web(content=b"")) as web:
         gone = archive(web)
     with pytest.raises(
         BackendUnavailable, match=r"cannot be reached.*fetch set.zip elsewhere from https://example.org"
     ):
-        fetch_archive(gone, tmp_path, sleep=lambda _: None)
+        fetch_archive(gone, tmp_path, sleep=waits.append)
+
+    assert waits == [2.0]  # a person without a network is not kept waiting
 
 
 def test_a_server_that_refuses_is_not_asked_again(tmp_path: Path) -> None:

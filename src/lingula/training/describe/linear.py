@@ -19,6 +19,8 @@ FOLDS = 5
 _PENALTY = 1e-2  # on half the squared weights, beside the mean loss; columns are standardised
 _STEPS = 12
 _SETTLED = 1e-4  # the largest change of a weight after which nothing moves any more
+_FARTHEST = 5.0  # standard deviations; a cell that only a few pictures fill must not drown the rest
+_HALVINGS = 8  # of a step that leads uphill
 _FLAT = 1e-6  # a column that varies less holds nothing
 
 
@@ -53,7 +55,8 @@ def predict_held_out(features: Features, labels: NDArray[np.int64], folds: NDArr
     for fold in np.unique(folds):
         learn, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         middle, spread = features[learn].mean(axis=0), features[learn].std(axis=0)
-        standard = ((features - middle) / np.where(spread > _FLAT, spread, np.inf)).astype(np.float32)
+        scaled = (features - middle) / np.where(spread > _FLAT, spread, np.inf)
+        standard = np.clip(scaled, -_FARTHEST, _FARTHEST).astype(np.float32)
         if len(learn) < standard.shape[1]:
             standard, start = _along_rows(standard, learn), None
         start = _fit(standard[learn], labels[learn], start)
@@ -76,13 +79,20 @@ def _fit(
     penalty = np.full(columns.shape[1], _PENALTY)
     penalty[-1] = 0.0  # the bias is free
     weights = np.zeros(columns.shape[1]) if start is None else start.copy()
+
+    def loss(tried: NDArray[np.float64]) -> float:
+        odds = columns @ tried.astype(np.float32)
+        return float((each * np.logaddexp(0, np.where(labels == 1, -odds, odds))).sum() + penalty @ tried**2 / 2)
+
     for _ in range(_STEPS):
-        probability = 1 / (1 + np.exp(-np.clip(columns @ weights, -30, 30)))
+        probability = 1 / (1 + np.exp(-np.clip(columns @ weights.astype(np.float32), -30, 30)))
         slope = columns.T @ (each * (probability - labels)).astype(np.float32) + penalty * weights
         curve = np.sqrt(np.maximum(each * probability * (1 - probability), 1e-12)).astype(np.float32)
         bent = columns * curve[:, np.newaxis]
         step = np.linalg.solve((bent.T @ bent).astype(np.float64) + np.diag(penalty + 1e-9), slope)
-        weights -= step
-        if np.abs(step).max() < _SETTLED:
+        before = loss(weights)
+        share = next((0.5**k for k in range(_HALVINGS) if loss(weights - 0.5**k * step) <= before), 0.0)
+        weights -= share * step
+        if share * np.abs(step).max() < _SETTLED:
             break
     return weights

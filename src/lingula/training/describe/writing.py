@@ -113,9 +113,9 @@ def _audit(audit: Audit) -> page.Html:
         (
             clue.name,
             clue.shows.value,
+            f"{clue.numbers:,}",
             "none" if clue.auroc is None else f"{clue.auroc.value:.3f}",
             "none" if clue.auroc is None else f"{clue.auroc.low:.3f} to {clue.auroc.high:.3f}",
-            clue.meaning,
         )
         for clue in audit.clues
     ]
@@ -128,7 +128,9 @@ def _audit(audit: Audit) -> page.Html:
     return page.joined(
         page.warning(audit.conclusion),
         page.figure(to_svg(draw_clues(audit.clues), for_page=True)),
-        page.table(("clue", "shows", "AUROC", "95 % interval", "what it means"), rows, note=note),
+        page.subtitle("What it means"),
+        page.bullets(page.joined(page.Html(f"<b>{page.safe(clue.name)}</b>: "), clue.meaning) for clue in audit.clues),
+        page.table(("clue", "shows", "numbers", "AUROC", "95 % interval"), rows, note=note),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made.labels import made_dataset
 from made.outcomes import made_outcomes
 
 from lingula.errors import TrainingError
@@ -17,6 +18,7 @@ from lingula.training.comparing.pairing import mcnemar
 from lingula.training.metrics import average_precision, brier_score, clustered_delong_test, decide, delong_test
 from lingula.training.outcomes import Outcome
 from lingula.training.predictions import write_predictions
+from lingula.training.split import split_dataset, write_split
 
 
 def run(name: str, outcomes: Sequence[Outcome]) -> JudgedRun:
@@ -175,6 +177,17 @@ def test_folders_are_read_named_apart_and_their_leaks_told(tmp_path: Path) -> No
     assert "split by image" in found.runs[1].notes[0]
     assert found.notes[0].startswith("b/report: split by image")
     assert "judged 80 radiographs and b/report 70, both of them 70" in found.notes[1]
+
+
+def test_a_run_s_own_split_says_what_leaks(tmp_path: Path) -> None:
+    dataset = made_dataset([str(number // 2) for number in range(80)], [number // 2 % 2 for number in range(80)])
+    place = folder(tmp_path / "run", made_outcomes(80))
+    write_split(split_dataset(dataset, by="image", tuning=0.2, test=0.2, folds=2, seed=1), place / "split.json")
+
+    warning = read_run(place).warning
+
+    assert warning is not None
+    assert "of 40 patients are on both sides" in warning
 
 
 def test_a_comparison_is_written_for_people_and_programs(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from lingula.training.figures import (
     Scored,
     draw_decision_curve,
     draw_histogram,
+    draw_history,
     draw_learning,
     draw_precision_recall,
     draw_reading_room,
@@ -213,6 +214,15 @@ def test_learning_curves_show_training_and_tuning_and_folds_thinly() -> None:
     ]
     assert drawn[-1].points == [(2.0, 1.0), (3.0, 2 / 3)]  # the first epoch was not watched
     assert curve(draw_learning(history[-3:], "classifier", "auroc"), 1)[0] == (1.0, 0.9)
+
+
+def test_a_history_has_a_figure_for_everything_that_was_watched() -> None:
+    finder = [replace(epoch(number, None), stage="lung finder", auroc=None) for number in (1, 2)]
+
+    charts = draw_history([*finder, *(epoch(number, fold) for fold in (1, None) for number in (1, 2, 3))])
+
+    assert list(charts) == ["learning-lung-finder-loss", "learning-classifier-loss", "learning-classifier-auroc"]
+    assert draw_history([]) == {}
 
 
 def test_a_history_without_what_is_asked_is_refused() -> None:

@@ -14,7 +14,7 @@ from lingula.training.figures.discrimination import (
     markers_on_roc,
 )
 from lingula.training.figures.groups import GroupMeasure, draw_subgroups
-from lingula.training.figures.learning import draw_learning
+from lingula.training.figures.learning import draw_history, draw_learning
 from lingula.training.figures.probing import draw_randomisation, draw_stress
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Scored",
     "draw_decision_curve",
     "draw_histogram",
+    "draw_history",
     "draw_learning",
     "draw_precision_recall",
     "draw_randomisation",

@@ -11,6 +11,23 @@ Watched = Literal["loss", "auroc", "accuracy"]
 _TITLES: dict[Watched, str] = {"loss": "loss", "auroc": "AUROC", "accuracy": "accuracy at one half"}
 
 
+def draw_history(history: Sequence[Epoch]) -> dict[str, Chart]:
+    """Draw all learning curves that a history has, by the name their files bear: ``learning-classifier-loss``."""
+    charts = {}
+    for stage in dict.fromkeys(epoch.stage for epoch in history):
+        epochs = [epoch for epoch in history if epoch.stage == stage]
+        charts[_file_name(stage, "loss")] = draw_learning(epochs, stage)
+        if any(epoch.auroc is not None for epoch in epochs):
+            charts[_file_name(stage, "auroc")] = draw_learning(epochs, stage, "auroc")
+        if any(epoch.accuracy is not None for epoch in epochs):
+            charts[_file_name(stage, "accuracy")] = draw_learning(epochs, stage, "accuracy")
+    return charts
+
+
+def _file_name(stage: str, watched: Watched) -> str:
+    return f"learning-{stage.replace(' ', '-')}-{watched}"
+
+
 def draw_learning(history: Sequence[Epoch], stage: str, watched: Watched = "loss") -> Chart:
     """Draw a stage's loss in training and tuning, or what was watched on the tuning set; folds are thin lines.
 

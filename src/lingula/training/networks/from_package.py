@@ -7,8 +7,10 @@ What is rebuilt carries the folded weights in its convolutions and batch norms t
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import numpy_helper
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
@@ -20,6 +22,7 @@ from lingula.training.networks.own import LingulaClassifier
 from lingula.training.recipe import FinderRecipe, NetworkRecipe
 
 SHIPPED = "shipped"
+_ROUNDED = "bias_quantized"  # how onnxruntime.quantization ends the name of a bias of integers
 _NETWORK = ("name", "sees", "side", "widths", "blocks", "head", "batch_norm")  # what shapes the function
 
 
@@ -109,9 +112,9 @@ def _fill(network: nn.Module, prefix: str, package: ModelPackage) -> None:
     """Load a network's weights from the graph's constants called `prefix` and their own name."""
     graph = onnx.load_model_from_string(package.graph).graph
     found = {
-        constant.name.removeprefix(prefix): torch.from_numpy(numpy_helper.to_array(constant).copy())
-        for constant in graph.initializer
-        if constant.name.startswith(prefix)
+        name.removeprefix(prefix): torch.from_numpy(value)
+        for name, value in _constants(graph).items()
+        if name.startswith(prefix)
     }
     state = network.state_dict()
     for name, norm in _norms_after_convolutions(network).items():
@@ -125,6 +128,14 @@ def _fill(network: nn.Module, prefix: str, package: ModelPackage) -> None:
             f"{tuple(state[missing].shape)}; it was made by another version or its weights are quantised"
         )
     network.load_state_dict(state | {name: found[name] for name in own})
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
+    """Give a graph's constants; a graph of integers keeps its weights, but its biases have to be scaled back."""
+    found = {constant.name: numpy_helper.to_array(constant).copy() for constant in graph.initializer}
+    for name in [name for name in found if name.endswith(_ROUNDED)]:
+        found[name.removesuffix("_quantized")] = (found[name] * found[f"{name}_scale"]).astype(np.float32)
+    return found
 
 
 def _is_left(name: str, network: nn.Module) -> bool:

@@ -35,13 +35,13 @@ class Bottleneck(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """A stem and four stages of 3, 4, 6 and 3 bottlenecks."""
+    """A stem and four stages of bottlenecks, 3, 4, 6 and 3 of them in the network of 50 layers."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: tuple[int, int, int, int] = BLOCKS) -> None:
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
         self.layer1, self.layer2, self.layer3, self.layer4 = (
-            _stage(number, count) for number, count in enumerate(BLOCKS)
+            _stage(number, count) for number, count in enumerate(blocks)
         )
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):

@@ -43,13 +43,13 @@ class PreactBottleneck(nn.Module):
 
 
 class ResNet50V2(nn.Module):
-    """A stem and four stages of 3, 4, 6 and 3 bottlenecks, normalised once more at the end."""
+    """A stem and four stages of bottlenecks, as in version 1, normalised once more at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: tuple[int, int, int, int] = BLOCKS) -> None:
         super().__init__()
         self.stem = nn.Sequential()
         self.stem.add_module("conv", nn.Conv2d(3, 64, 7, 2, 3, bias=False))
-        self.stages = nn.Sequential(*(_Stage(number, count) for number, count in enumerate(BLOCKS)))
+        self.stages = nn.Sequential(*(_Stage(number, count) for number, count in enumerate(blocks)))
         self.norm = nn.BatchNorm2d(CHANNELS)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):

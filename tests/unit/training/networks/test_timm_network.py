@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,10 +11,12 @@ torchvision_models = pytest.importorskip("torchvision.models")
 safetensors_torch = pytest.importorskip("safetensors.torch")
 
 from lingula.errors import TrainingError  # noqa: E402
-from lingula.training.networks import build_classifier  # noqa: E402
+from lingula.modelpackage.session import open_session  # noqa: E402
+from lingula.training.export import export_graph  # noqa: E402
+from lingula.training.networks import LungFinder, Reader, build_classifier  # noqa: E402
 from lingula.training.networks.imagenet import BASES  # noqa: E402
 from lingula.training.networks.weights import take_weights  # noqa: E402
-from lingula.training.recipe import NetworkRecipe  # noqa: E402
+from lingula.training.recipe import NetworkRecipe, Sight  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet50", "resnet50v2"])
@@ -67,3 +70,18 @@ def test_offline_timms_weights_are_asked_for_as_a_file(monkeypatch: pytest.Monke
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(TrainingError, match=r"with its published weights.* name a downloaded file as `weights`"):
         build_classifier(NetworkRecipe(name="timm/resnet10t", side=64, pretrained=True))
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224"])
+def test_one_of_timms_networks_becomes_a_graph(name: str) -> None:
+    torch.manual_seed(3)
+    classifier = build_classifier(NetworkRecipe(name=f"timm/{name}", side=64, sees=Sight.FRAME))
+    reader = Reader(LungFinder((8, 8, 8, 8), 8), classifier).eval()
+    pixels = torch.rand(3, 1, 224, 224)
+    session = open_session(export_graph(reader), threads=1)
+    for count in (1, 3):
+        with torch.no_grad():
+            ours = reader(pixels[:count])
+        theirs = session.run(pixels[:count].numpy())
+        np.testing.assert_allclose(theirs["probability"], ours[0].numpy(), atol=1e-4)
+        np.testing.assert_allclose(theirs["activation_map"], ours[1].numpy(), atol=1e-4)

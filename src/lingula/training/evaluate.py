@@ -29,6 +29,7 @@ from lingula.training.reading_queue import CaseMix, ReadingRoom, ReadingRules, T
 from lingula.training.report import Painter, Shown, write_report
 from lingula.training.result import EvaluationResult
 from lingula.training.risk_coverage import measure_risk_coverage
+from lingula.training.seen import count_seen
 from lingula.training.subgroups import measure_subgroups
 
 _TRAFFIC = Traffic(arrivals=9.6)  # one reader, five minutes each, busy four fifths of the time
@@ -49,6 +50,8 @@ class EvaluationOptions:
         Triage's drawing of heat maps: shows radiographs in the page, which is then as confidential as they are.
     rules
         Triage's order of the worklist, for the simulation of a reading room.
+    split
+        The split file of the package's run, which tells what it has seen.
     probes
         How many radiographs are probed, and with what.
     """
@@ -56,6 +59,7 @@ class EvaluationOptions:
     eligibility: Eligibility | None = None
     paint: Painter | None = None
     rules: ReadingRules | None = None
+    split: Path | None = None
     probes: ProbeOptions = field(default_factory=ProbeOptions)
 
 
@@ -80,11 +84,12 @@ def evaluate_package(
     Raises
     ------
     TrainingError
-        If no radiograph could be read, or masks are given that fit none of those probed.
+        If no radiograph could be read, masks fit none of those probed, or the split is not the package's.
     PackageDamaged
         If the package's graph does not keep the contract.
     """
     options = options or EvaluationOptions()
+    seen = None if options.split is None else count_seen(source, options.split, package.manifest)
     outcomes = run_package(package, source, eligibility=options.eligibility, progress=progress)
     if all(entry.probability is None for entry in outcomes):
         why = outcomes[0].reason if outcomes else "the source is empty"
@@ -92,7 +97,7 @@ def evaluate_package(
     probes = probe_package(package, source, outcomes, options.probes, told)
     told("numbers")
     room = _reading_room(outcomes, options.rules)
-    result = replace(_summarise(package, source, outcomes), probes=probes, reading_room=room)
+    result = replace(_summarise(package, source, outcomes), probes=probes, reading_room=room, seen=seen)
     told("report")
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out / FILE_NAME, outcomes)

@@ -40,6 +40,8 @@ class EvaluationResult:
         How long who waits with these bands; None if one label only, or if nobody said how a worklist is ordered.
     probes
         What changed radiographs and weights told; None if none were asked for or there is one label only.
+    seen
+        How many of the radiographs were in each part of the package's own split; None if nobody gave the split.
     most_wrong, most_right
         Assessed radiographs whose probability contradicts the label most, and those surest and right, some of each
         label.
@@ -66,6 +68,7 @@ class EvaluationResult:
     notes: tuple[str, ...]
     reading_room: ReadingRoom | None = None
     probes: Probes | None = None
+    seen: Mapping[str, int] | None = None
 
     def lines(self) -> list[str]:
         """Give what a person wants to read at the end."""

@@ -14,21 +14,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
 
 from lingula.errors import TrainingError
 from lingula.training.dataset import Dataset
 from lingula.training.dealing import Strata, deal, group_strata
 from lingula.training.labelled import LABEL_NAMES, Part
+from lingula.training.split_file import FORMAT, SplitBy, read_stored
 
-SplitBy = Literal["patient", "image", "source"]
-"""What is dealt to the parts: patients, single radiographs, or nothing because the source has its own parts."""
-
-_FORMAT = 2  # 1 knew no other way than by patient
 Rows = NDArray[np.intp]
 
 
@@ -204,7 +200,7 @@ def write_split(split: Split, path: Path) -> None:
     """Write a split as JSON, one radiograph a line in the order of keys; it names no patient."""
     rows = sorted(zip(split.keys.tolist(), split.parts.tolist(), split.folds.tolist(), strict=True))
     head = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "digest": split.digest,
         "dataset_digest": split.dataset_digest,
         "seed": split.seed,
@@ -225,7 +221,7 @@ def read_split(path: Path, dataset: Dataset) -> Split:
     TrainingError
         If the file is no split, was changed, or belongs to another data set.
     """
-    stored = _read(path)
+    stored = read_stored(path)
     by_key = {key: (part.value, fold) for key, part, fold in stored.rows}
     keys = dataset.keys.tolist()
     if set(keys) != set(by_key):
@@ -248,31 +244,8 @@ def read_cut(path: Path) -> Cut:
     TrainingError
         If the file is no split.
     """
-    stored = _read(path)
+    stored = read_stored(path)
     return Cut(by=stored.by, patients=stored.patients, on_two_sides=stored.on_two_sides)
-
-
-class _Stored(BaseModel):
-    """A split file; the values that stand here are those of format 1, which tore no patient apart."""
-
-    format: int
-    digest: str
-    seed: int
-    fold_count: int
-    rows: list[tuple[str, Part, int]]
-    by: SplitBy = "patient"
-    patients: int = 0
-    on_two_sides: int = 0
-
-
-def _read(path: Path) -> _Stored:
-    try:
-        stored = _Stored.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise TrainingError(f"{path.name} is no split file ({type(error).__name__}); make it again") from error
-    if stored.format > _FORMAT:
-        raise TrainingError(f"{path.name} has format {stored.format}, this Lingula reads up to {_FORMAT}; upgrade it")
-    return stored
 
 
 def _refuse_missing_labels(labels: NDArray[np.int64], sides: Sequence[str], wanted: Sequence[str], kind: str) -> None:

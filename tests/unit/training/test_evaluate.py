@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -171,6 +172,25 @@ def test_probes_and_a_reading_room_are_in_the_page_if_they_are_asked_for(folder:
     written = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert written["probes"]["stress"]["lungs_blanked"]["auroc"]["value"] == 0.5
     assert any("lungs blanked: 0.5000" in line for line in result.lines())
+
+
+def test_the_packages_own_split_tells_what_it_has_seen(package: ModelPackage, folder: Path, tmp_path: Path) -> None:
+    source = read_source(folder)
+    keys = [hashlib.sha256(row.path.read_bytes()).hexdigest() for row in source.rows]
+    rows = [[key, part, -1] for key, part in zip(keys, ["training"] * 5 + ["tuning"] * 2 + ["test"], strict=False)]
+    stored = {"format": 2, "digest": "abc", "dataset_digest": "", "seed": 0, "fold_count": 0, "rows": rows}
+    (tmp_path / "split.json").write_text(json.dumps(stored))
+    provenance = package.manifest.provenance.model_copy(update={"split_digest": "abc"})
+    its_own = replace(package, manifest=package.manifest.model_copy(update={"provenance": provenance}))
+    options = replace(NOT_PROBED, split=tmp_path / "split.json")
+
+    result = evaluate_package(its_own, source, out=tmp_path / "out", options=options)
+
+    assert result.seen == {"training": 5, "tuning": 2, "test": 1}
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "5 in its training set and 2 in its tuning set: its numbers here flatter" in page
+    with pytest.raises(TrainingError, match="from the package's own run"):
+        evaluate_package(package, source, out=tmp_path / "other", options=options)
 
 
 def test_unknown_patients_make_intervals_by_radiograph_and_say_so(package: ModelPackage, tmp_path: Path) -> None:

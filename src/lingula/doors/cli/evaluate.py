@@ -35,6 +35,13 @@ Masks = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what evaluation.json holds, on one line.")]
 
+SplitFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--split", help="The split.json of the package's run: says which radiographs it has seen.", show_default=False
+    ),
+]
+
 
 def evaluate(  # noqa: PLR0913  a command's options are its arguments
     *,
@@ -45,6 +52,7 @@ def evaluate(  # noqa: PLR0913  a command's options are its arguments
     with_pictures: Pictures = False,
     probes: Probed = 400,
     masks: Masks = None,
+    split: SplitFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a package: ranking, operating points, calibration, groups, stress, heat maps, refusals."""
@@ -66,6 +74,7 @@ def evaluate(  # noqa: PLR0913  a command's options are its arguments
         eligibility=reason_not_eligible,
         paint=draw_heatmap if with_pictures else None,
         rules=reading_rules(),
+        split=split,
         probes=ProbeOptions(radiographs=probes, masks=masks),
     )
     with Tally("assessed", len(source.rows)) as tally:

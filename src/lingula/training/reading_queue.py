@@ -185,7 +185,8 @@ class _Arrived:
 
     @property
     def missed(self) -> NDArray[np.bool_]:
-        return self.is_positive & np.array([band is Band.UNLIKELY for band in self.bands])
+        is_ruled_out = np.array([band is Band.UNLIKELY for band in self.bands], dtype=np.bool_)
+        return np.asarray(self.is_positive & is_ruled_out)
 
 
 def _arrive(mix: CaseMix, traffic: Traffic, rng: np.random.Generator) -> _Arrived:

@@ -44,7 +44,8 @@ def weigh(
     """
     rows = judged.rows
     labels, patients = dataset.labels[rows], dataset.patients[rows]
-    tuned, tuned_patients = (values[split.rows(Part.TUNING)] for values in (dataset.labels, dataset.patients))
+    part = split.rows(Part.TUNING)
+    tuned, tuned_patients = dataset.labels[part], dataset.patients[part]
 
     def measured(logits: NDArray[np.float64], statistic: Statistic = weighted_auroc) -> Estimate:
         return clustered_bootstrap(statistic, labels, logits[rows], patients, seed=recipe.seed)

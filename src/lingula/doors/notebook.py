@@ -1,0 +1,180 @@
+"""The way in for people who work in Jupyter: charts, tables, radiographs and heat maps in a notebook's cells.
+
+Nothing is measured here; the notebooks call the training half, and this module shows what it gives and hands it what
+belongs to triage (who is eligible, how a heat map is drawn, how a worklist is ordered). It needs no Jupyter itself: a
+value with ``_repr_html_`` is shown by every notebook.
+"""
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lingula.doors.cli.reading import reading_rules
+from lingula.doors.cli.samples import shipped_samples
+from lingula.modelpackage.archive import ModelPackage
+from lingula.modelpackage.manifest import Estimate, OperatingPoints
+from lingula.registry import Registry
+from lingula.settings import load_settings
+from lingula.training import page
+from lingula.training.charts import Chart, to_svg
+from lingula.training.evaluate import EvaluationOptions
+from lingula.training.labelled import LABEL_NAMES, Source
+from lingula.training.measures import PREVALENCES
+from lingula.training.metrics import predictive_values
+from lingula.training.outcomes import Outcome
+from lingula.training.probes import LookingProbe, ProbeOptions
+from lingula.training.report import Shown
+from lingula.training.result import write_estimate
+from lingula.triage.eligibility import reason_not_eligible
+from lingula.triage.heatmap import draw_heatmap
+
+if TYPE_CHECKING:
+    from lingula.training.journal import Epoch, Underway
+
+# Only within the cell: a notebook's own look stays as it is.
+_STYLE = """
+.lingula .figures, .lingula .columns, .lingula .pictures { display: flex; flex-wrap: wrap; gap: 1.2rem; }
+.lingula .figures > *, .lingula .columns > * { flex: 1 1 22rem; max-width: 34rem; }
+.lingula figure { margin: 0; } .lingula figcaption, .lingula .soft { opacity: .75; font-size: .87em; }
+.lingula .picture img { display: block; max-width: 100%; height: auto; border-radius: .3rem; }
+.lingula table { font-variant-numeric: tabular-nums; } .lingula th, .lingula td { text-align: left !important; }
+.lingula .warning { border-left: 4px solid #c45500; padding: .4rem .9rem; }
+"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a notebook shows under a cell."""
+
+    body: page.Html
+
+    def _repr_html_(self) -> str:
+        return f'<div class="lingula"><style>{_STYLE}</style>{self.body}</div>'
+
+
+def show(*parts: Chart | str) -> Cell:
+    """Show charts side by side, and tables, pictures and words in the order given.
+
+    >>> show("AUROC < 1").body
+    '<p>AUROC &lt; 1</p>'
+    """
+    made: list[page.Html] = []
+    charts: list[page.Html] = []
+    for part in (*parts, ""):
+        if isinstance(part, Chart):
+            charts.append(page.figure(to_svg(part, for_page=True)))
+            continue
+        made.append(page.figures(*charts))
+        charts = []
+        if part:
+            made.append(part if isinstance(part, page.Html) else page.paragraph(part))
+    return Cell(page.joined(*made))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = "") -> page.Html:
+    """Give a table for `show`; its first column names the rows."""
+    return page.table(head, rows, caption=caption)
+
+
+def sheets(drawn: Mapping[str, bytes], *, width: int = 920) -> page.Html:
+    """Give pictures (PNG by their words) for `show`; radiographs in a notebook make it as confidential as they are."""
+    return page.pictures(page.picture(png, words, width=width) for words, png in drawn.items())
+
+
+def gallery(package: ModelPackage, source: Source, outcomes: Iterable[Outcome]) -> page.Html:
+    """Give radiographs with the heat maps that a doctor would see, for `show`."""
+    return Shown(source=source, package=package, paint=draw_heatmap).gallery(outcomes)
+
+
+def promises(choices: Mapping[str, OperatingPoints]) -> page.Html:
+    """Give a table for `show`: what operating points keep of what they promise, with 95 % intervals."""
+    rows = [
+        (name, f"{point.threshold:.3f}", point.intended, *map(_estimate, (point.sensitivity, point.specificity)))
+        for name, points in choices.items()
+        for point in (points.rule_out, points.rule_in)
+    ]
+    return page.table(("choice", "threshold", "intended", "sensitivity", "specificity"), rows)
+
+
+def predictive(points: OperatingPoints, prevalences: Sequence[float] = PREVALENCES) -> page.Html:
+    """Give a table for `show`: how often what the outer bands say is true, where more or fewer are ill."""
+
+    def shares(prevalence: float) -> tuple[str, str]:
+        out, into = points.rule_out, points.rule_in
+        _, free = predictive_values(out.sensitivity.value, out.specificity.value, prevalence)
+        ill, _ = predictive_values(into.sensitivity.value, into.specificity.value, prevalence)
+        return ("nobody" if free is None else f"{free:.1%}"), ("nobody" if ill is None else f"{ill:.1%}")
+
+    head = ("with pneumonia", "of those unlikely, free of it", "of those likely, with it")
+    return page.table(head, [(f"{prevalence:.0%}", *shares(prevalence)) for prevalence in prevalences])
+
+
+def looked(probe: LookingProbe) -> page.Html:
+    """Give a table for `show`: how much of the heat maps lies inside the lungs."""
+    head = ("maps of", "lungs", "mass inside", "if spread evenly", "highest cell inside", "silent")
+    rows = [
+        (
+            each.label,
+            each.lungs,
+            _estimate(each.inside),
+            f"{each.lungs_share:.2f}",
+            "undefined" if each.peak_inside is None else f"{each.peak_inside:.0%}",
+            f"{each.silent} of {each.radiographs}",
+        )
+        for each in probe.by_label
+    ]
+    return page.table(head, rows)
+
+
+def _estimate(value: Estimate | None) -> str:
+    return write_estimate(value, digits=2)
+
+
+def told(news: "Epoch | Underway") -> None:
+    """Print a line for each finished epoch: the progress of a training."""
+    from lingula.training.journal import Epoch
+
+    if isinstance(news, Epoch):
+        watched = "" if news.tuning_loss is None else f", tuning loss {news.tuning_loss:.4f}"
+        print(  # noqa: T201  a notebook shows what is printed
+            f"{news.label}: epoch {news.epoch} of {news.epochs}, loss {news.training_loss:.4f}{watched}, "
+            f"{news.images_per_second:.0f} images/s"
+        )
+
+
+def open_package(name: str | None = None) -> ModelPackage:
+    """Open a package by path, NAME or NAME-VERSION; without a name the one promoted, or the shipped one."""
+    settings = load_settings({"package": name})
+    return Registry(settings.registry).open(settings.package)
+
+
+def options(*, probes: int = 400, masks: Path | None = None) -> EvaluationOptions:
+    """Give what `lingula evaluate --with-pictures` does beside running the package.
+
+    Parameters
+    ----------
+    probes
+        Radiographs drawn for stress, blanked lungs and heat map checks; 0 leaves these out.
+    masks
+        A folder of lung masks NAME.png drawn by people.
+    """
+    return EvaluationOptions(
+        eligibility=reason_not_eligible,
+        paint=draw_heatmap,
+        rules=reading_rules(),
+        probes=ProbeOptions(radiographs=probes, masks=masks),
+    )
+
+
+def lay_out_samples(folder: Path) -> Path:
+    """Copy the shipped synthetic radiographs into a folder for each class, which is a data set, and give it.
+
+    The shipped package chose them, so what it reaches on them says nothing of how good it is.
+    """
+    for sample in shipped_samples():
+        place = folder / LABEL_NAMES[0 if sample.is_normal else 1].upper()
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(sample.path, place / sample.path.name)
+    return folder

@@ -20,19 +20,25 @@ from numpy.typing import NDArray
 
 from benchmarks.engines import Run, measure, open_onnxruntime, open_openvino
 from lingula.modelpackage.archive import ModelPackage, read_package
+from lingula.modelpackage.manifest import Rounding
 from lingula.training.augment import Pictures
 from lingula.training.dataset import Dataset, load_dataset
 from lingula.training.labelled import Part
-from lingula.training.metrics import auroc
 from lingula.training.networks import lung_box
-from lingula.training.quantise import Network, Quantisation, Ranging, quantise_graph
+from lingula.training.quantise import (
+    RANGED,
+    Network,
+    Quantisation,
+    Ranging,
+    is_same_model,
+    measure_rounding,
+    quantise_graph,
+)
 from lingula.training.recipe import SplitRecipe
 from lingula.training.sources import read_source
 from lingula.training.split import Split, split_dataset
 from lingula.training.stress import STRESSES
 
-AUROC_WITHIN, BANDS_EQUAL = 0.001, 0.995  # what eight bits must keep
-RANGED = 256  # training radiographs whose features give the ranges
 REFERENCE = "onnxruntime fp32"
 _BATCH = 8
 
@@ -52,25 +58,19 @@ VARIANTS: Mapping[str, Quantisation] = {
 class Difference:
     """How far one way of running a graph is from the reference, over many radiographs."""
 
-    auroc: float  # this minus reference
-    bands_equal: float  # share, 0-1
-    greatest: float  # of the differences in probability
-    mean: float
+    rounding: Rounding
+    mean: float  # of the differences in probability
     box: float  # greatest shift of an edge, in pixels of 224
     novelty: float  # greatest difference
     refusals: int  # radiographs refused by one and not by the other
 
     @property
-    def qualifies(self) -> bool:
-        """Whether it counts as the same model."""
-        return abs(self.auroc) <= AUROC_WITHIN and self.bands_equal >= BANDS_EQUAL
-
-    @property
     def line(self) -> str:
         """The numbers in a row."""
+        made = self.rounding
         return (
-            f"{self.auroc:+8.5f} {self.bands_equal:8.2%} {self.greatest:8.4f} {self.mean:8.5f} "
-            f"{self.box:7.2f} {self.novelty:8.3f} {self.refusals:5d}  {'yes' if self.qualifies else 'no'}"
+            f"{made.auroc_difference:+8.5f} {made.bands_equal:8.2%} {made.greatest:8.4f} {self.mean:8.5f} "
+            f"{self.box:7.2f} {self.novelty:8.3f} {self.refusals:5d}  {'yes' if is_same_model(made) else 'no'}"
         )
 
 
@@ -91,15 +91,12 @@ def answers_of(run: Run, pictures: Pictures) -> Answers:
 
 def compare(package: ModelPackage, labels: NDArray[np.int64], reference: Answers, other: Answers) -> Difference:
     """Say how far `other` is from `reference` on the same radiographs."""
-    points, limit = package.manifest.operating_points, package.manifest.novelty.limit
+    limit = package.manifest.novelty.limit
     first, second = (answers["probability"][:, 0].astype(np.float64) for answers in (reference, other))
     boxes = [lung_box(torch.from_numpy(answers["lung_mask"])) for answers in (reference, other)]
-    equal = [points.band(one) is points.band(two) for one, two in zip(first, second, strict=True)]
     refused = [answers["novelty"] > limit for answers in (reference, other)]
     return Difference(
-        auroc=auroc(labels, second) - auroc(labels, first),
-        bands_equal=float(np.mean(equal)),
-        greatest=float(np.abs(second - first).max()),
+        rounding=measure_rounding(labels, package.manifest.operating_points, first, second),
         mean=float(np.abs(second - first).mean()),
         box=float((boxes[1] - boxes[0]).abs().max()) * package.manifest.preprocessing.width,
         novelty=float(np.abs(other["novelty"] - reference["novelty"]).max()),

@@ -123,6 +123,15 @@ class References(_Part):
     novelty: Histogram
 
 
+class Rounding(_Part):
+    """What eight-bit arithmetic changed against the same graph in 32 bits, over the tuning set."""
+
+    radiographs: int = Field(gt=0)
+    auroc_difference: float
+    bands_equal: Fraction = Field(description="share of the radiographs that keep their band")
+    greatest: float = Field(description="greatest |probability difference|")
+
+
 class Evidence(_Part):
     """What was measured before the package was written, and on what."""
 
@@ -133,7 +142,10 @@ class Evidence(_Part):
     worst_stress: str
     expected_calibration_error: float
     brier_score: float
-    parity: float = Field(description="greatest |probability difference| between the training framework and the graph")
+    parity: float = Field(
+        description="greatest |probability difference| of training framework and graph, before any rounding"
+    )
+    rounding: Rounding | None = Field(default=None, description="none where the graph works in 32 bits throughout")
 
 
 class Gate(_Part):

@@ -19,6 +19,7 @@ from lingula.modelpackage.manifest import (
     Manifest,
     Novelty,
     Provenance,
+    Rounding,
     TensorSpec,
 )
 from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING
@@ -35,6 +36,7 @@ class Origin:
     split_digest: str
     commit: str | None
     parity: float
+    rounding: Rounding | None = None
     graph: tuple[TensorSpec, tuple[TensorSpec, ...]]
     begun_from: Forebear | None = None
     teachers: tuple[Forebear, ...] = ()
@@ -79,6 +81,7 @@ def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Man
             expected_calibration_error=findings.expected_calibration_error,
             brier_score=findings.brier_score,
             parity=origin.parity,
+            rounding=origin.rounding,
         ),
         gate=recipe.gate,
         provenance=Provenance(

@@ -14,6 +14,7 @@ https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
 import contextlib
 import io
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,9 +34,14 @@ from onnxruntime.quantization import (  # type: ignore[import-untyped]  # ships 
 from onnxruntime.quantization.shape_inference import quant_pre_process  # type: ignore[import-untyped]  # the same
 
 from lingula.errors import TrainingError
+from lingula.modelpackage.manifest import OperatingPoints, Rounding
 from lingula.modelpackage.session import INPUT, open_session
 from lingula.training.augment import Pictures
+from lingula.training.intervals import Labels, Scores
+from lingula.training.metrics import auroc
 
+AUROC_WITHIN, BANDS_EQUAL = 0.001, 0.995  # what eight bits must keep to count as the same model
+RANGED = 256  # training radiographs whose features give the ranges
 PROBABILITY = "probability"
 _BATCH = 16  # radiographs run at once while ranges are found
 _CLEAR = 1e-5  # nearer to 0 or 1 than this a probability's last bits decide its logit
@@ -170,6 +176,50 @@ def _joins(node: onnx.NodeProto, convolutions: Sequence[onnx.NodeProto]) -> bool
     return node.op_type == "AveragePool" and any(node.output[0] == one.input[0] for one in convolutions)
 
 
+def round_graph(
+    graph: bytes, training: Pictures, tuning: Pictures, labels: Labels, points: OperatingPoints
+) -> tuple[bytes, Rounding]:
+    """Quantise a graph that is to ship, and see on the tuning set that it is still the same model.
+
+    Parameters
+    ----------
+    training
+        Gives the ranges; of many, some hundred are taken.
+    tuning, labels
+        What the two forms are compared on: pictures (N, 224, 224) and labels (N,).
+
+    Raises
+    ------
+    TrainingError
+        If the AUROC moves or too many bands change.
+    """
+    made = quantise_graph(graph, training[:: max(1, len(training) // RANGED)][:RANGED])
+    before, after = (_probabilities(one, tuning) for one in (graph, made))
+    rounding = measure_rounding(labels, points, before, after)
+    if not is_same_model(rounding):
+        raise TrainingError(
+            f"in eight bits the AUROC moves by {rounding.auroc_difference:+.5f} and {rounding.bands_equal:.2%} of the "
+            f'bands stay; at most {AUROC_WITHIN} and at least {BANDS_EQUAL:.1%} are asked: write graph = "fp32"'
+        )
+    return made, rounding
+
+
+def measure_rounding(labels: Labels, points: OperatingPoints, before: Scores, after: Scores) -> Rounding:
+    """Compare the probabilities (N,) of two forms of one graph."""
+    equal = [points.band(one) is points.band(two) for one, two in zip(before.tolist(), after.tolist(), strict=True)]
+    return Rounding(
+        radiographs=len(labels),
+        auroc_difference=auroc(labels, after) - auroc(labels, before),
+        bands_equal=float(np.mean(equal)),
+        greatest=float(np.abs(after - before).max()),
+    )
+
+
+def is_same_model(rounding: Rounding) -> bool:
+    """Whether eight bits changed so little that what was measured in 32 still holds."""
+    return abs(rounding.auroc_difference) <= AUROC_WITHIN and rounding.bands_equal >= BANDS_EQUAL
+
+
 def _levelled(made: bytes, graph: bytes, pictures: Pictures) -> bytes:
     """Add to the logit of probability what rounding took from it on average."""
     ours, theirs = (_logits(one, pictures) for one in (made, graph))
@@ -183,15 +233,19 @@ def _levelled(made: bytes, graph: bytes, pictures: Pictures) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _logits(graph: bytes, pictures: Pictures) -> NDArray[np.float64]:
-    """Give (N,) logits of probability; infinite where 32 bits cannot tell it from 0 or 1 well."""
-    session = open_session(graph, threads=1)
-    found = [session.run(batch[INPUT], (PROBABILITY,))[PROBABILITY] for batch in _batches(pictures)]
-    probability = np.concatenate(found)[:, 0].astype(np.float64)
+def _logits(graph: bytes, pictures: Pictures) -> Scores:
+    """Give logits of probability, (N,); infinite where 32 bits cannot tell it from 0 or 1 well."""
+    probability = _probabilities(graph, pictures)
     probability[(probability < _CLEAR) | (probability > 1 - _CLEAR)] = 0.0
     with np.errstate(divide="ignore"):
-        logits: NDArray[np.float64] = np.log(probability) - np.log1p(-probability)
+        logits: Scores = np.log(probability) - np.log1p(-probability)
     return logits
+
+
+def _probabilities(graph: bytes, pictures: Pictures) -> Scores:
+    session = open_session(graph, threads=os.cpu_count() or 1)
+    found = [session.run(batch[INPUT], (PROBABILITY,))[PROBABILITY] for batch in _batches(pictures)]
+    return np.concatenate(found)[: len(pictures), 0].astype(np.float64)
 
 
 @contextlib.contextmanager

@@ -1,11 +1,12 @@
 """Eight-bit convolutions say nearly the same, and touch nothing but convolutions."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from made.packages import made_graph
+from made.packages import made_graph, made_manifest
 from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
@@ -14,7 +15,17 @@ from lingula.modelpackage.preprocessing import prepare
 from lingula.modelpackage.session import open_session
 from lingula.radiology.reading import read_radiograph
 from lingula.training.augment import Pictures
-from lingula.training.quantise import Network, Quantisation, Ranging, quantise_graph
+from lingula.training.networks import finder_from_package
+from lingula.training.probes.randomising import classifier_layers
+from lingula.training.quantise import (
+    Network,
+    Quantisation,
+    Ranging,
+    is_same_model,
+    measure_rounding,
+    quantise_graph,
+    round_graph,
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +117,37 @@ def test_seven_bits_leave_room_for_processors_that_overflow(quantised: bytes) ->
 def test_a_graph_of_something_else_is_refused() -> None:
     with pytest.raises(TrainingError, match="no convolution of the finder"):
         quantise_graph(made_graph(), np.zeros((2, 224, 224), np.uint8))
+
+
+def test_a_graph_that_stays_the_same_model_may_ship(package: ModelPackage, samples: Pictures) -> None:
+    labels = (outputs(package.graph, samples)["probability"][:, 0] > 0.5).astype(np.int64)
+    graph, rounding = round_graph(package.graph, samples, samples, labels, package.manifest.operating_points)
+    assert rounding.radiographs == len(samples)
+    assert rounding.bands_equal == 1.0
+    assert 0 < rounding.greatest < 0.1
+    assert rounded_weights(graph)
+
+
+def test_rounding_is_counted_by_hand() -> None:
+    points = made_manifest().operating_points  # rule out below 0.3, rule in from 0.7
+    before = np.array([0.1, 0.29, 0.5, 0.8])
+    after = np.array([0.1, 0.31, 0.5, 0.75])
+    found = measure_rounding(np.array([0, 1, 0, 1]), points, before, after)
+    assert found.bands_equal == 0.75
+    assert found.greatest == pytest.approx(0.05)
+    assert found.auroc_difference == 0.0
+    assert not is_same_model(found)
+
+
+def test_networks_can_be_read_back_from_integers(package: ModelPackage, quantised: bytes) -> None:
+    before, after = (
+        finder_from_package(replace(package, graph=graph)).state_dict() for graph in (package.graph, quantised)
+    )
+    for name, values in before.items():
+        np.testing.assert_allclose(after[name].numpy(), values.numpy(), atol=1e-4, err_msg=name)
+
+
+def test_the_randomisation_check_finds_the_same_layers(package: ModelPackage, quantised: bytes) -> None:
+    before, after = (classifier_layers(onnx.load_from_string(graph)) for graph in (package.graph, quantised))
+    assert len(before) > 10
+    assert sorted(after) == sorted(before)  # side branches may change places

@@ -28,6 +28,7 @@ _CHECK = "randomisation check of the heat map"
 _RADIOGRAPHS = 64  # enough to see a map change or not
 _STEPS = 8
 _WEIGHING = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
+_ROUNDING = {"QuantizeLinear", "DequantizeLinear"}  # what stands between a weight and a convolution in integers
 _MATRIX = 2  # dimensions
 _WINDOW = 7  # cells, odd
 _STABILISERS = (0.01**2, 0.03**2)  # of SSIM, for values of 0-1
@@ -94,10 +95,11 @@ def classifier_layers(model: "ModelProto") -> list[str]:
     """Name the weights the activation map depends on and the lung mask does not, the last layer first."""
     ours = _ancestors(model, "activation_map") - _ancestors(model, "lung_mask")
     shapes = {entry.name: tuple(entry.dims) for entry in model.graph.initializer if entry.data_type == entry.FLOAT}
+    rounded = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type in _ROUNDING}
     weighs = [
         name
         for node in model.graph.node
-        for name in node.input
+        for name in (rounded.get(rounded.get(taken, taken), taken) for taken in node.input)
         if name in ours and name in shapes and _is_weight(node.op_type, shapes[name])
     ]
     return list(dict.fromkeys(reversed(weighs)))

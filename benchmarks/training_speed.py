@@ -27,7 +27,8 @@ import torch
 from benchmarks.limits import cores, spin_rate
 from lingula.training.examples import LabelledExamples
 from lingula.training.journal import Epoch, Underway
-from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, NetworkRecipe, Schedule, Sight, read_recipe
+from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, NetworkRecipe, Schedule, Sight
+from lingula.training.recipe_file import read_recipe
 from lingula.training.train import train_classifier
 
 ROOT = Path(__file__).parents[1]

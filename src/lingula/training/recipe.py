@@ -4,14 +4,11 @@ A recipe together with the data's split digest says everything needed to train t
 inside the package's manifest.
 """
 
-import tomllib
 from enum import StrEnum
-from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lingula.errors import TrainingError
 from lingula.modelpackage.gate import Gate
 from lingula.modelpackage.manifest import DataSource, Fraction, IntendedUse, Label
 
@@ -180,6 +177,14 @@ class NoveltyRecipe(_Part):
     distance_slack: float = Field(default=1.25, ge=1.0, description="factor on the distance at that share")
 
 
+class ExportRecipe(_Part):
+    """In which arithmetic the package's graph works."""
+
+    graph: Literal["fp32", "int8"] = Field(
+        default="fp32", description="int8: convolutions in eight-bit integers, refused unless the bands stay the same"
+    )
+
+
 class PackageRecipe(_Part):
     """What the package says of itself."""
 
@@ -210,19 +215,6 @@ class Recipe(_Part):
     operating_points: OperatingPointRecipe = OperatingPointRecipe()
     novelty: NoveltyRecipe = NoveltyRecipe()
     gate: Gate
+    export: ExportRecipe = ExportRecipe()
     package: PackageRecipe
     tracking: TrackingRecipe = TrackingRecipe()
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe; raises `TrainingError` naming the place that does not hold."""
-    try:
-        return Recipe.model_validate(tomllib.loads(path.read_text()))
-    except OSError as error:
-        raise TrainingError(f"recipe {path}: {error.strerror}; the shipped ones are in recipes/") from error
-    except tomllib.TOMLDecodeError as error:
-        raise TrainingError(f"recipe {path} is no TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TrainingError(f"recipe {path}: {where}: {first['msg']}") from error

@@ -6,9 +6,8 @@ Everything a run makes lies in its folder and is made once: a run that was kille
 
 import contextlib
 import ctypes
-import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +16,14 @@ import torch
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.archive import write_package
-from lingula.modelpackage.manifest import Forebear
+from lingula.modelpackage.manifest import Forebear, Rounding
 from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING
 from lingula.training.card import Origin, assemble_manifest, write_card
+from lingula.training.charts import write_charts
 from lingula.training.crossvalidate import cross_validate, judge_held_part, teachers
 from lingula.training.evidence import Findings, check_gate
 from lingula.training.export import describe_graph, export_graph, measure_parity
+from lingula.training.figures import draw_history
 from lingula.training.journal import Journal, Progress, read_history
 from lingula.training.judging import Judged
 from lingula.training.labelled import Part
@@ -30,7 +31,9 @@ from lingula.training.material import gather
 from lingula.training.networks import LungFinder, Reader, Settlement, bare_classifier, open_package
 from lingula.training.predictions import FILE_NAME as PREDICTIONS
 from lingula.training.predictions import write_predictions
-from lingula.training.recipe import Recipe, read_recipe
+from lingula.training.quantise import round_graph
+from lingula.training.recipe import Recipe
+from lingula.training.recipe_file import parse_recipe, read_recipe, resolve_recipe
 from lingula.training.settle import observe, settle, strange_logits
 from lingula.training.split import Split, read_split, split_dataset, write_split
 from lingula.training.stages import Lesson, Listeners, Networks, TrainingMaterial, train_networks
@@ -71,10 +74,21 @@ class Run:
         return self.folder / "findings.json"
 
 
-def begin_run(recipe: Path, folder: Path, data: Path) -> Run:
-    """Make or reopen a run's folder; raises `TrainingError` if it was begun with another recipe."""
-    text = recipe.read_text() if recipe.is_file() else ""
-    read_recipe(recipe)
+def begin_run(recipe: Path, folder: Path, data: Path, overrides: Sequence[str] = ()) -> Run:
+    """Make or reopen a run's folder, which keeps the recipe as it was resolved.
+
+    Parameters
+    ----------
+    overrides
+        What is changed in the recipe for this run, each as ``classifier.schedule.epochs=5``.
+
+    Raises
+    ------
+    TrainingError
+        If the recipe does not hold, or the folder was begun with another one.
+    """
+    text = resolve_recipe(recipe, overrides)
+    parse_recipe(text, name=str(recipe))
     run = Run(folder=folder, data=data)
     folder.mkdir(parents=True, exist_ok=True)
     if run.recipe_path.exists() and run.recipe_path.read_text() != text:
@@ -190,6 +204,7 @@ def _settled(
         run.networks_path,
     )
     write_predictions(run.folder / PREDICTIONS, judged.outcomes(material.dataset, calibration))
+    write_charts(run.folder / "figures", draw_history(history))
     run.findings_path.write_text(findings.model_dump_json(indent=2))
     return findings
 
@@ -212,12 +227,17 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
     chosen = np.linspace(0, len(material.dataset.labels) - 1, _PARITY_PICTURES).astype(np.intp)
     parity = measure_parity(reader, graph, material.dataset.pixels[chosen])
     say(f"parity over {len(chosen)} radiographs: greatest difference {parity:.1e}")
-    digest = json.loads((run.folder / "split.json").read_text())["digest"]
+    split = read_split(run.folder / "split.json", material.dataset)
+    rounding = None
+    if recipe.export.graph == "int8":
+        graph, rounding = _rounded(graph, material, split, findings)
+        say(f"in eight bits {rounding.bands_equal:.2%} of {rounding.radiographs} bands stay the same")
     origin = Origin(
         recipe_text=run.recipe_path.read_text(),
-        split_digest=digest,
+        split_digest=split.digest,
         commit=commit,
         parity=parity,
+        rounding=rounding,
         graph=describe_graph(DEFAULT_PREPROCESSING, reader.classifier.embedding_width),
         begun_from=_forebear(recipe, run.data),
     )
@@ -225,6 +245,14 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
     check_gate(manifest)
     out.mkdir(parents=True, exist_ok=True)
     return write_package(out, manifest, graph, write_card(manifest, findings, recipe))
+
+
+def _rounded(graph: bytes, material: TrainingMaterial, split: Split, findings: Findings) -> tuple[bytes, Rounding]:
+    if findings.operating_points is None:
+        raise TrainingError(f"no package is written: {'; '.join(findings.notes)}")
+    pixels, tuning = material.dataset.pixels, split.rows(Part.TUNING)
+    labels = material.dataset.labels[tuning]
+    return round_graph(graph, pixels[split.rows(Part.TRAINING)], pixels[tuning], labels, findings.operating_points)
 
 
 def _forebear(recipe: Recipe, data: Path) -> Forebear | None:

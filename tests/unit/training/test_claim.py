@@ -5,7 +5,8 @@ from made.packages import made_manifest
 
 from lingula.training.card import write_card
 from lingula.training.claim import NOT_REPORTED, ClaimItem, claim_items
-from lingula.training.recipe import AugmentRecipe, Recipe, Sight, read_recipe
+from lingula.training.recipe import AugmentRecipe, Recipe, Sight
+from lingula.training.recipe_file import read_recipe
 
 RECIPE = read_recipe(Path(__file__).parents[3] / "recipes" / "default.toml")
 

@@ -12,7 +12,8 @@ from lingula.training.dataset import load_dataset
 from lingula.training.labelled import Part
 from lingula.training.lungs import LungMasks
 from lingula.training.networks import FRAME
-from lingula.training.recipe import Recipe, read_recipe
+from lingula.training.recipe import Recipe
+from lingula.training.recipe_file import read_recipe
 from lingula.training.sources import read_source
 from lingula.training.split import Split, split_dataset
 from lingula.training.stages import TrainingMaterial

@@ -25,6 +25,12 @@ def train(
         Path | None, typer.Option(help="Folder of the run.", show_default="runs/ and the recipe's name")
     ] = None,
     data: Data = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a line of the recipe for this run, such as split.folds=3."
+        ),
+    ] = None,
 ) -> None:
     """Train what a recipe says; stopped at any moment, the same command goes on where it was."""
     with _training_extra():
@@ -36,7 +42,7 @@ def train(
         if not crew.leads:
             help_lead()
             return
-        run = begin_run(recipe, folder, _data_folder(data))
+        run = begin_run(recipe, folder, _data_folder(data), overrides or ())
         with Progress() as progress:
             train_run(run, progress=progress.heard, say=say, environment=os.environ)
     say(f"the run is in {folder}; `lingula export {folder}` makes its package")

@@ -1,0 +1,74 @@
+"""A recipe says only what is different from the one it extends, and a run keeps the whole."""
+
+from pathlib import Path
+
+import pytest
+
+from lingula.errors import TrainingError
+from lingula.training.recipe import Sight
+from lingula.training.recipe_file import parse_recipe, read_recipe, resolve_recipe
+
+RECIPES = Path(__file__).parents[3] / "recipes"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_recipe_of_the_repository_holds(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert parse_recipe(resolve_recipe(path), name="resolved") == recipe
+    expected = "pneumonia-children" if path.stem == "default" else path.stem
+    assert recipe.package.name == expected
+
+
+def test_a_recipe_that_extends_another_changes_key_by_key(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text('a = 1\n[deep]\nkept = "yes"\nlist = [1, 2]\n')
+    (tmp_path / "own.toml").write_text('extends = "base.toml"\na = 2\n[deep]\nlist = [3]\n')
+    text = resolve_recipe(tmp_path / "own.toml")
+    assert "extends" not in text
+    assert 'kept = "yes"' in text
+    assert "a = 2" in text
+    assert "1,\n" not in text
+
+
+def test_a_recipe_on_its_own_keeps_its_comments(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("a = 1 # why\n")
+    assert resolve_recipe(path) == "a = 1 # why\n"
+
+
+def test_overrides_are_values_of_toml_or_text() -> None:
+    text = resolve_recipe(
+        RECIPES / "default.toml",
+        ["classifier.schedule.epochs=3", "classifier.network.sees=frame", "classifier.network.head=[8, 4]"],
+    )
+    classifier = parse_recipe(text, name="changed").classifier
+    assert classifier.schedule.epochs == 3
+    assert classifier.network.sees is Sight.FRAME
+    assert classifier.network.head == (8, 4)
+    assert "classifier.schedule.epochs=3" in text.splitlines()[0]
+
+
+@pytest.mark.parametrize("override", ["classifier.schedule.epochs", "=3", "a b=3"])
+def test_what_overrides_nothing_is_refused(override: str) -> None:
+    with pytest.raises(TrainingError, match="overrides nothing"):
+        resolve_recipe(RECIPES / "default.toml", [override])
+
+
+def test_a_circle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('extends = "b.toml"\n')
+    (tmp_path / "b.toml").write_text('extends = "a.toml"\n')
+    with pytest.raises(TrainingError, match="circle"):
+        resolve_recipe(tmp_path / "a.toml")
+
+
+def test_a_misspelt_key_is_named_with_its_place() -> None:
+    text = resolve_recipe(RECIPES / "default.toml", ["classifier.schedule.epoch=3"])
+    with pytest.raises(TrainingError, match=r"classifier\.schedule\.epoch"):
+        parse_recipe(text, name="default.toml")
+
+
+def test_a_missing_recipe_and_one_that_is_no_toml_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="recipes/"):
+        read_recipe(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("= 1")
+    with pytest.raises(TrainingError, match="no TOML"):
+        read_recipe(tmp_path / "bad.toml")

@@ -82,7 +82,7 @@ def test_a_tutorials_recipe_says_that_its_number_flatters_and_why(tmp_path: Path
     told = read_predictions(run.folder / "predictions.csv")
     assert findings.judged == "the tuning part, split by image"
     assert findings.radiographs == findings.tuning_radiographs == len(told) > 10
-    assert findings.fold_aurocs == (pytest.approx(findings.auroc.value),)
+    assert list(findings.fold_aurocs) == pytest.approx([findings.auroc.value])
     right = [(outcome.probability or 0) > 0.5 for outcome in told]
     assert len(set(right)) == 2
     notes = " | ".join(findings.notes)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-timm = pytest.importorskip("timm", reason="timm does not load with this torch", exc_type=Exception)
+timm = pytest.importorskip("timm", reason="timm does not load with this torch", exc_type=ImportError)
 torchvision_models = pytest.importorskip("torchvision.models")
 safetensors_torch = pytest.importorskip("safetensors.torch")
 

@@ -9,7 +9,7 @@ from torch import nn
 from lingula.errors import TrainingError
 from lingula.modelpackage.archive import ModelPackage, read_package, shipped_package_path
 from lingula.modelpackage.session import open_session
-from lingula.training.examples import as_tensor
+from lingula.training.examples import LabelledExamples, as_tensor
 from lingula.training.networks import (
     Reader,
     build_classifier,
@@ -19,7 +19,8 @@ from lingula.training.networks import (
     lung_box,
 )
 from lingula.training.networks.from_package import network_of
-from lingula.training.recipe import NetworkRecipe
+from lingula.training.recipe import ClassifierRecipe, NetworkRecipe, Schedule
+from lingula.training.train import find_lungs, train_classifier
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,26 @@ def test_old_and_new_recipes_name_the_same_network(shipped: ModelPackage) -> Non
     flat = with_recipe(shipped, recipe, "[classifier]\nside = 96\nwidths = [8, 8, 8, 8]\nepochs = 2\n")
     nested = with_recipe(shipped, recipe, "[classifier.network]\nside = 96\nwidths = [8, 8, 8, 8]\n")
     assert network_of(flat) == network_of(nested) == NetworkRecipe(side=96, widths=(8, 8, 8, 8))
+
+
+def test_refining_moves_what_may_learn_and_nothing_else(shipped: ModelPackage) -> None:
+    chests = [drawn_chest(seed, has_opacity=seed % 2 == 1) for seed in range(8)]
+    pictures = np.stack([chest.pixels for chest in chests])
+    targets = np.array([chest.has_opacity for chest in chests], np.float32)
+    examples = LabelledExamples(
+        pictures=pictures,
+        targets=targets,
+        findings=targets.astype(np.int64),
+        masks=find_lungs(finder_from_package(shipped), pictures)[0],
+    )
+    begun = classifier_from_package(shipped).state_dict()
+    schedule = Schedule(epochs=2, batch=4, learning_rate=1e-3, weight_decay=0.1, average=0.5)
+    for trainable, may_move in (("head", ("pneumonia.",)), ("all", ("pneumonia.", "stem.", "stages."))):
+        network = NetworkRecipe(package="shipped", trainable=trainable)
+        recipe = ClassifierRecipe(schedule=schedule, network=network)
+        refined = train_classifier(examples, recipe, 1, progress=lambda _: None).state_dict()
+        moved = {name for name, value in refined.items() if not torch.equal(value, begun[name])}
+        moved = {name for name in moved if not name.startswith("finding.")}  # drawn anew: no graph has it
+        assert moved
+        assert all(name.startswith(may_move) for name in moved)
+        assert not any("running" in name for name in moved)

@@ -12,6 +12,7 @@ from lingula.modelpackage.archive import ModelPackage, read_package
 from lingula.modelpackage.preprocessing import prepare
 from lingula.modelpackage.session import open_session
 from lingula.radiology.radiograph import Radiograph
+from lingula.training.comparing import compare, read_run
 from lingula.training.evidence import Findings
 from lingula.training.walk import Run, begin_run, export_run, train_run
 
@@ -92,6 +93,18 @@ def test_the_model_card_says_what_was_measured_and_what_it_is_not_for(
     assert f"{findings.lungs_blanked.value:.4f}" in card
     assert "- adults and newborns\n" in card
     assert "never replaces" in card
+
+
+def test_a_run_leaves_what_a_comparison_reads_and_its_learning_curves(finished: tuple[Run, Findings]) -> None:
+    run, findings = finished
+
+    compared = compare([read_run(run.folder, "first"), read_run(run.folder, "again")])
+
+    assert compared.runs[0].auroc is not None
+    assert compared.runs[0].auroc.value == pytest.approx(findings.auroc.value)
+    assert compared.runs[0].notes == ()  # split by patient
+    drawn = {path.stem for path in (run.folder / "figures").iterdir()}
+    assert {"learning-lung-finder-loss", "learning-classifier-loss"} <= drawn
 
 
 def test_a_finished_run_is_not_trained_again_and_gives_the_same_numbers(finished: tuple[Run, Findings]) -> None:

@@ -57,7 +57,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--widths", type=int, nargs=4, default=[0])
     parser.add_argument("--blocks", type=int, nargs=4, default=[0])
+    parser.add_argument("--threads", type=int, required=True)
     words = parser.parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(words.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(words.threads)
     is_large = words.network == "resnet50"
     model = resnet50(words.side) if is_large else default_network(words.side, words.widths, words.blocks)
     model.compile(optimizer=keras.optimizers.Adam(1e-4), loss="binary_crossentropy")

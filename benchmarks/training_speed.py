@@ -5,8 +5,9 @@ Two sizes: ResNet-50 at 224 pixels, and the default recipe's classifier at its o
 random pictures that are ready in memory and no augmentation, everything trainable, as `train_on_batch` runs it out of
 the box. It lives in an environment of its own under ``build/``, made the first time.
 
-Images a second are by the clock and depend on what else the machine does; the last column, counted in processor time,
-does not.
+Images a second are by the clock and depend on what else the machine does. In brackets they are counted in processor
+time, as if every core worked alone for it; on a busy machine threads also burn time waiting for each other, so ask for
+`--threads 1` there.
 """
 
 import argparse
@@ -124,6 +125,7 @@ def keras(size: Size, python: Path, steps: int) -> Speed:
     network = size.recipe.network
     command = [str(python), str(Path(__file__).with_name("keras_speed.py")), network.name]
     command += ["--side", str(network.side), "--batch", str(size.batch), "--steps", str(steps)]
+    command += ["--threads", str(torch.get_num_threads())]
     for name, values in (("--widths", network.widths), ("--blocks", network.blocks)):
         command += [name, *map(str, values)]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -164,10 +166,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="turns of each side")
     parser.add_argument("--keras-steps", type=int, default=3, help="timed steps of Keras in each turn")
     parser.add_argument("--python", type=Path, help="a Python that has TensorFlow; none makes an environment")
+    parser.add_argument("--threads", type=int, default=cores(), help="threads each side may use")
     words = parser.parse_args()
     python = words.python or environment()
-    torch.set_num_threads(cores())
-    print(f"{processor_name()}, {cores()} cores, of which one thread now gets {spin_rate():.0%}")
+    torch.set_num_threads(words.threads)
+    print(f"{processor_name()}, {cores()} cores, {words.threads} used, of which one thread now gets {spin_rate():.0%}")
     print("images a second by the clock, in brackets by processor time", flush=True)
     measured = {}
     for size in sizes():

@@ -145,13 +145,13 @@ def log_in(client: Client, name: str, password: str = PASSWORD, goal: str = "/")
     return client.post("/login", data=form)
 
 
-def made_system(package: Path, home: Path, **settings: FlagValue) -> tuple[System, MovableClock]:
+def made_system(package: Path | None, home: Path, **settings: FlagValue) -> tuple[System, MovableClock]:
     """Build a system in memory with its people and sites; nothing runs until it is started."""
     places: dict[str, FlagValue] = {
         "home": home,
         "store_url": "memory://",
         "records_url": "memory://",
-        "package": str(package),
+        "package": str(package) if package else None,  # none: what the shelf says
         "workers": 1,
     }
     clock = MovableClock()

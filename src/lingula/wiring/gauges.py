@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from lingula.monitoring.metrics import Metrics
 from lingula.radiology.study import Priority
 from lingula.triage.events import Clock
-from lingula.triage.serving import Serving
-from lingula.triage.shadow import Shadow
 from lingula.wiring.places import Places
 from lingula.wiring.takeup import TakeUp
+
+
+def watch(metrics: Metrics, places: Places, take_up: TakeUp, clock: Clock) -> None:
+    """Let the metrics look up everything below."""
+    watch_places(metrics, places, clock)
+    watch_packages(metrics, take_up)
 
 
 def watch_places(metrics: Metrics, places: Places, clock: Clock) -> None:
@@ -33,15 +37,15 @@ def watch_places(metrics: Metrics, places: Places, clock: Clock) -> None:
     )
 
 
-def watch_packages(metrics: Metrics, serving: Serving, shadow: Shadow, take_up: TakeUp) -> None:
+def watch_packages(metrics: Metrics, take_up: TakeUp) -> None:
     """Show which package serves, which one is in shadow, and whether either lags behind what was decided."""
 
     def package() -> Sequence[tuple[tuple[str, ...], float]]:
-        found = serving.model.package
+        found = take_up.serving.model.package
         return [((found.label, found.sha256), 1.0)]
 
     def statements() -> Sequence[tuple[tuple[str, ...], float]]:
-        return [(labels, float(number)) for labels, number in sorted(shadow.counts.items())]
+        return [(labels, float(number)) for labels, number in sorted(take_up.shadow.counts.items())]
 
     def behind() -> Sequence[tuple[tuple[str, ...], float]]:
         return [(("serving",), float(take_up.is_behind)), (("shadow",), float(take_up.is_shadow_behind))]

@@ -26,7 +26,7 @@ from lingula.triage.upkeep import Upkeep
 from lingula.triage.worker import Worker
 from lingula.triage.worklist import Worklist
 from lingula.wiring.crew import Crew, Round
-from lingula.wiring.gauges import watch_packages, watch_places
+from lingula.wiring.gauges import watch
 from lingula.wiring.hub import EventHub
 from lingula.wiring.places import Places, open_places
 from lingula.wiring.takeup import EVERY_SECONDS, TakeUp
@@ -51,7 +51,6 @@ class System:
     records: Records
     accounts: Accounts
     serving: Serving
-    shadow: Shadow
     take_up: TakeUp
     receiver: Receiver
     worklist: Worklist
@@ -66,6 +65,11 @@ class System:
     def package(self) -> ModelPackage:
         """The model package that assesses."""
         return self.serving.model.package
+
+    @property
+    def shadow(self) -> Shadow:
+        """Where a candidate assesses unseen."""
+        return self.take_up.shadow
 
     def start(self) -> None:
         """Begin to fan out events, to assess, and to look after what was left behind."""
@@ -95,11 +99,7 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -
         If the model package cannot be used.
     """
     registry = Registry(settings.registry, clock=clock)
-
-    def load(package: ModelPackage) -> Model:
-        return Model(package, engine=Engine(settings.engine), threads=1, largest_batch=settings.batch_size)
-
-    serving = Serving(load(registry.open(settings.package)))
+    serving = Serving(_load(registry.open(settings.package), settings))
     places = open_places(settings)
     metrics = Metrics()
     hub = EventHub(places.records.add_timeline, [metrics.count, log_event])
@@ -112,14 +112,10 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -
         limit_bytes=settings.upload_limit_bytes,
     )
     upkeep = Upkeep(records=places.records, queue=places.queue, store=places.store, receiver=receiver, clock=clock)
-    shadow = Shadow(store=places.store, records=places.records, shadows=places.shadows, queue=places.queue, clock=clock)
-    take_up = TakeUp(
-        registry=registry, serving=serving, shadow=shadow, load=load, is_pinned=settings.package is not None
-    )
+    take_up = _take_up(settings, places, registry, serving, clock)
     workers = _workers(settings, places, serving, hub, clock)
-    crew = Crew(workers, upkeep, settings.upkeep_every_seconds, _rounds(take_up, shadow))
-    watch_places(metrics, places, clock)
-    watch_packages(metrics, serving, shadow, take_up)
+    crew = Crew(workers, upkeep, settings.upkeep_every_seconds, _rounds(take_up))
+    watch(metrics, places, take_up, clock)
     return System(
         settings=settings,
         clock=clock,
@@ -128,7 +124,6 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -
         records=places.records,
         accounts=places.accounts,
         serving=serving,
-        shadow=shadow,
         take_up=take_up,
         receiver=receiver,
         worklist=Worklist(records=places.records, clock=clock, caps=_caps(settings)),
@@ -138,6 +133,22 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -
         metrics=metrics,
         health=_health(places, serving, crew),
         crew=crew,
+    )
+
+
+def _load(package: ModelPackage, settings: Settings) -> Model:
+    return Model(package, engine=Engine(settings.engine), threads=1, largest_batch=settings.batch_size)
+
+
+def _take_up(settings: Settings, places: Places, registry: Registry, serving: Serving, clock: Clock) -> TakeUp:
+    return TakeUp(
+        registry=registry,
+        serving=serving,
+        shadow=Shadow(
+            store=places.store, records=places.records, shadows=places.shadows, queue=places.queue, clock=clock
+        ),
+        load=lambda package: _load(package, settings),
+        is_pinned=settings.package is not None,
     )
 
 
@@ -160,10 +171,10 @@ def _workers(settings: Settings, places: Places, serving: Serving, hub: EventHub
     return [worker] * settings.workers  # a worker holds no state, so one may run in many threads
 
 
-def _rounds(take_up: TakeUp, shadow: Shadow) -> Sequence[Round]:
+def _rounds(take_up: TakeUp) -> Sequence[Round]:
     return [
         Round(name="take-up", work=take_up.run_once, every_seconds=EVERY_SECONDS),
-        Round(name="shadow", work=shadow.run_once, every_seconds=_SHADOW_EVERY_SECONDS, is_background=True),
+        Round(name="shadow", work=take_up.shadow.run_once, every_seconds=_SHADOW_EVERY_SECONDS, is_background=True),
     ]
 
 

@@ -47,7 +47,8 @@ class TakeUp:
         is_pinned: bool,
         timer: Timer = time.monotonic,
     ) -> None:
-        self._registry, self._serving, self._shadow, self._load = registry, serving, shadow, load
+        self.serving, self.shadow = serving, shadow
+        self._registry, self._load = registry, load
         self._is_pinned = is_pinned
         self._timer = timer
         self._seen: Mark | None = None
@@ -81,11 +82,11 @@ class TakeUp:
         return True
 
     def _follow_serving(self) -> None:
-        before = self._serving.model.package
+        before = self.serving.model.package
         if self._registry.serving().sha256 == before.sha256:
             return
         model = self._load(self._registry.open())
-        self._serving.take_up(model)
+        self.serving.take_up(model)
         _log.info(
             "%s assesses from now on, in place of %s",
             model.package.label,
@@ -97,11 +98,11 @@ class TakeUp:
         wanted = self._registry.shadow()
         if wanted is not None and wanted == self._shadow_decision:
             return
-        self._shadow.stop()
+        self.shadow.stop()
         self._shadow_decision = None
         if wanted is not None:
             package = self._registry.open(wanted.package)
-            if package.sha256 != self._serving.model.package.sha256:  # pinned to it: there is nothing to compare
-                self._shadow.take_up(self._load(package), wanted.at)
+            if package.sha256 != self.serving.model.package.sha256:  # pinned to it: there is nothing to compare
+                self.shadow.take_up(self._load(package), wanted.at)
             _log.info("%s assesses in shadow", wanted.package, extra={"action": "shadow_begun"})
         self._shadow_decision = wanted

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from made.dicom_files import NAME, PATIENT
 from made.hospital import Hospital, made_dicom, made_dicom_without_pixels, made_hospital, made_system
+from made.packages import made_package
 from made.triage import LIKELY, SOUTH, UNLIKELY, UNSURE, made_jpeg
 
 from lingula.doors.http.edge import CONTENT_SECURITY_POLICY
 from lingula.doors.http.rendering import FOLDER
+from lingula.registry import Registry
 
 PAGE = {"accept": "text/html"}
 
@@ -262,3 +264,31 @@ def test_every_picture_has_words_and_every_field_a_label(full_hospital: Hospital
             if field.get("type") in {"hidden", "radio", "checkbox", "range"} or field.get("name") == "q":
                 continue
             assert f'for="{field["id"]}"' in html, field
+
+
+def test_after_a_promotion_each_radiograph_stays_on_the_limits_of_the_package_that_assessed_it(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "shelf")
+    registry.register(made_package(tmp_path / "made"))
+    registry.register(made_package(tmp_path / "made", version="2.0.0", thresholds=(0.97, 0.99)))
+    registry.promote("made-1.0.0", because="the first", who="test")
+    system, clock = made_system(None, tmp_path, registry=tmp_path / "shelf")
+    with made_hospital(system, clock) as hospital:
+        before = hospital.send(made_jpeg(LIKELY, seed=1))
+        hospital.assess()
+        registry.promote("made-2.0.0", because="better", who="test")
+        system.take_up.run_once()
+        after = hospital.send(made_jpeg(LIKELY, seed=2))
+        hospital.assess()
+
+        worklist = page(hospital, "/")
+        old, new = (page(hospital, f"/studies/{one.new.study}") for one in (before, after))
+
+    assert "Model made 2.0.0" in worklist
+    assert "unlikely below 0.30, likely from 0.70" in worklist
+    assert "unlikely below 0.97, likely from 0.99" in worklist
+    assert "Model made 1.0.0" in old
+    assert "Tests only." not in old  # what the package that serves now says of itself is not said of another's answer
+    assert "measured on nothing" not in old
+    assert "Model made 2.0.0" in new
+    assert "Tests only." in new
+    assert "measured on nothing" in new

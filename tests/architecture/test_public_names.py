@@ -51,6 +51,7 @@ def test_every_command_is_public() -> None:
         "models",
         "dataset",
         "train",
+        "compare",
         "evaluate",
         "export",
         "users",

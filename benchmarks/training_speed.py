@@ -31,6 +31,7 @@ from lingula.training.journal import Epoch, Underway
 from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, NetworkRecipe, Schedule, Sight
 from lingula.training.recipe_file import read_recipe
 from lingula.training.train import train_classifier
+from lingula.training.walk import keep_freed_memory
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = ROOT / "build" / "keras"
@@ -170,6 +171,7 @@ def main() -> None:
     words = parser.parse_args()
     python = words.python or environment()
     torch.set_num_threads(words.threads)
+    keep_freed_memory()  # as `lingula train` does
     print(f"{processor_name()}, {cores()} cores, {words.threads} used, of which one thread now gets {spin_rate():.0%}")
     print("images a second by the clock, in brackets by processor time", flush=True)
     measured = {}

@@ -105,7 +105,7 @@ def train_run(run: Run, *, progress: Progress, say: Say, environment: Mapping[st
     environment
         Where MLFLOW_TRACKING_URI may stand; without it nothing is tracked outside the run's folder.
     """
-    _keep_freed_memory()
+    keep_freed_memory()
     recipe = read_recipe(run.recipe_path)
     material = _material(run, recipe, say)
     split = _split(run, recipe, material, say)
@@ -126,7 +126,7 @@ def train_run(run: Run, *, progress: Progress, say: Say, environment: Mapping[st
     return findings
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Ask glibc to keep large freed blocks: giving each batch's tensors back and fetching them again costs 15 %."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to gain, nothing lost

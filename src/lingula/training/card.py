@@ -70,31 +70,37 @@ def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Man
             components="greatest of: outlier logit, Mahalanobis distance of the embedding, too little lung",
         ),
         references=findings.references,
-        evidence=Evidence(
-            method="; ".join(
-                (findings.judged, "calibrated on the tuning part by the shipped network", *findings.notes)
-            ),
-            auroc=findings.auroc,
-            lungs_blanked_auroc=findings.lungs_blanked,
-            worst_stress_auroc=findings.stressed[findings.worst_stress],
-            worst_stress=findings.worst_stress,
-            expected_calibration_error=findings.expected_calibration_error,
-            brier_score=findings.brier_score,
-            parity=origin.parity,
-            rounding=origin.rounding,
-        ),
+        evidence=_evidence(findings, origin),
         gate=recipe.gate,
-        provenance=Provenance(
-            recipe=origin.recipe_text,
-            split_digest=origin.split_digest,
-            commit=origin.commit,
-            code_version=lingula.__version__,
-            seed=recipe.seed,
-            data=recipe.data.credits,
-            begun_from=origin.begun_from,
-            teachers=origin.teachers,
-        ),
+        provenance=_provenance(recipe, origin),
         members={},
+    )
+
+
+def _evidence(findings: Findings, origin: Origin) -> Evidence:
+    return Evidence(
+        method="; ".join((findings.judged, "calibrated on the tuning part by the shipped network", *findings.notes)),
+        auroc=findings.auroc,
+        lungs_blanked_auroc=findings.lungs_blanked,
+        worst_stress_auroc=findings.stressed[findings.worst_stress],
+        worst_stress=findings.worst_stress,
+        expected_calibration_error=findings.expected_calibration_error,
+        brier_score=findings.brier_score,
+        parity=origin.parity,
+        rounding=origin.rounding,
+    )
+
+
+def _provenance(recipe: Recipe, origin: Origin) -> Provenance:
+    return Provenance(
+        recipe=origin.recipe_text,
+        split_digest=origin.split_digest,
+        commit=origin.commit,
+        code_version=lingula.__version__,
+        seed=recipe.seed,
+        data=recipe.data.credits,
+        begun_from=origin.begun_from,
+        teachers=origin.teachers,
     )
 
 

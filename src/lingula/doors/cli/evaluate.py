@@ -67,8 +67,7 @@ def evaluate(  # noqa: PLR0913  a command's options are its arguments
     from lingula.triage.eligibility import reason_not_eligible
     from lingula.triage.heatmap import draw_heatmap
 
-    source = read_part(dataset, part)
-    settings = load_settings({"package": package})
+    source, settings = read_part(dataset, part), load_settings({"package": package})
     opened = Registry(settings.registry).open(settings.package)
     options = EvaluationOptions(
         eligibility=reason_not_eligible,
@@ -79,9 +78,5 @@ def evaluate(  # noqa: PLR0913  a command's options are its arguments
     )
     with Tally("assessed", len(source.rows)) as tally:
         result = evaluate_package(opened, source, out=out, options=options, progress=tally.show, told=tally.tell)
-    if as_json:
-        show_line(TypeAdapter(EvaluationResult).dump_json(result).decode())
-    else:
-        for line in result.lines():
-            show_line(line)
+    show_line(TypeAdapter(EvaluationResult).dump_json(result).decode() if as_json else "\n".join(result.lines()))
     say(f"wrote {out / 'evaluation.html'}. {NOTICE}")

@@ -123,3 +123,24 @@ def test_fetch_refuses_what_it_cannot_have_and_says_the_way(lingula: Lingula, tm
     assert "nih:FOLDER" in closed.err
     assert "is not what was published" in wrong.err
     assert "CC BY 4.0" in wrong.err
+
+
+def test_a_report_is_written_and_says_what_gives_the_label_away(
+    lingula: Lingula, dataset: Path, tmp_path: Path
+) -> None:
+    ended = lingula("dataset", "describe", dataset, "--out", tmp_path / "look", "--json")
+
+    assert ended.rows[0] == json.loads((tmp_path / "look" / "description.json").read_text())
+    assert "brightness" in json.dumps(ended.rows[0]["audit"])
+    assert (tmp_path / "look" / "description.html").is_file()
+    assert "wrote" in ended.err
+
+
+def test_a_description_warns_and_says_how_to_see_more(lingula: Lingula, dataset: Path) -> None:
+    (dataset / "PNEUMONIA" / "again.jpeg").write_bytes((dataset / "NORMAL" / NORMAL[0]).read_bytes())
+
+    ended = lingula("dataset", "describe", dataset)
+
+    assert ended.code == 0
+    assert "warning: 1 radiographs are there under both labels" in ended.out
+    assert "--out FOLDER" in ended.err

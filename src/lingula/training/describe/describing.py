@@ -152,6 +152,6 @@ def _audit_warnings(audit: Audit) -> Iterator[str]:
         for shows in (Shows.NO_LUNGS, Shows.NO_PIXELS)
     }
     if named[Shows.NO_LUNGS]:
-        yield f"pixels that show no lungs tell the label (AUROC of a linear reader: {named[Shows.NO_LUNGS]})"
+        yield f"pixels that show no lungs tell the label; AUROC of a linear reader: {named[Shows.NO_LUNGS]}"
     if named[Shows.NO_PIXELS]:
-        yield f"what is no pixel tells the label (AUROC of a linear reader: {named[Shows.NO_PIXELS]}); never feed it"
+        yield f"the label can be told without a single pixel; AUROC of a linear reader: {named[Shows.NO_PIXELS]}"

@@ -8,7 +8,7 @@ from lingula.training.describe.result import Clue, Shows, Spread
 
 _SERIES = {Shows.NO_PIXELS: 3, Shows.NO_LUNGS: 1, Shows.EVERYTHING: 4, Shows.LUNGS: 0}
 _LOWEST = 0.4
-_ROW = 24  # units of height
+_ROW = 22  # units of height
 
 
 def draw_clues(clues: Sequence[Clue]) -> Chart:
@@ -16,7 +16,6 @@ def draw_clues(clues: Sequence[Clue]) -> Chart:
     shown = [clue for clue in clues if clue.auroc is not None]
     count = len(shown)
     marks: list[Mark] = []
-    named: set[Shows] = set()
     for row, clue in enumerate(shown):
         if clue.auroc is None:
             continue
@@ -26,11 +25,9 @@ def draw_clues(clues: Sequence[Clue]) -> Chart:
             Bars(
                 boxes=[(_LOWEST, max(_LOWEST, clue.auroc.value), middle - 0.32, middle + 0.32)],
                 series=_SERIES[clue.shows],
-                name=None if clue.shows in named else f"shows {clue.shows}",
             )
         )
-        named.add(clue.shows)
-        marks.append(Line(points=[(low, middle), (high, middle)], series=None, is_thin=True))
+        marks.append(Line(points=[(low, middle), (high, middle)], is_thin=True))
         marks.append(Dots(points=[(max(_LOWEST, clue.auroc.value), middle)], radius=2.2))
         marks.append(Words(x=1.012, y=middle, words=f"{clue.auroc.value:.3f}"))
     marks.append(Line(points=[(0.5, 0), (0.5, count)]))
@@ -38,12 +35,12 @@ def draw_clues(clues: Sequence[Clue]) -> Chart:
     ticks = tuple((step / 10, f"{step / 10:g}") for step in range(4, 11))
     return Chart(
         title="What tells the label, to a linear reader",
-        x=Axis(title="AUROC on held-out patients", low=_LOWEST, high=1.08, ticks=ticks),
+        x=Axis(title="AUROC on held-out patients", low=_LOWEST, high=1.13, ticks=ticks),
         y=Axis(title="", low=0, high=max(1, count), ticks=names),
         marks=tuple(marks),
-        width=680,
-        height=96 + _ROW * max(1, count),
-        left=190,
+        width=480,
+        height=84 + _ROW * max(1, count),
+        left=168,
     )
 
 

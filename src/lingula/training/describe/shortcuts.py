@@ -152,10 +152,10 @@ def _clue(numbers: _Numbers, dataset: Dataset, folds: NDArray[np.int64]) -> Clue
 def _package_clue(dataset: Dataset, seen: Seen, package: str) -> Clue:
     auroc = _measured(seen.probabilities, dataset)
     meaning = (
-        "What the package says of the same radiographs. If it was trained on them, this number flatters it; the others "
+        f"What {package} says of the same radiographs. If it was trained on them this number flatters it; all others "
         "come from patients that were held out."
     )
-    return Clue(name=package, shows=Shows.LUNGS, numbers=1, auroc=auroc, meaning=meaning)
+    return Clue(name="package, not held out", shows=Shows.LUNGS, numbers=1, auroc=auroc, meaning=meaning)
 
 
 def _measured(scores: Scores, dataset: Dataset) -> Estimate | None:

@@ -20,6 +20,10 @@ PAGE, DATA = "description.html", "description.json"
 _SHOWN_PAIRS = 60
 _SHOWN_NAMES = 200
 _SHEET_WIDTH = 924
+_UNDER_CLUES = (
+    "From the top: what is no pixel, pixels that show no lungs, the whole frame, the lungs. Thin lines are 95 % "
+    "intervals, the dashed line is chance."
+)
 
 
 def write_description(
@@ -94,7 +98,7 @@ def _glance(description: Description) -> page.Html:
         page.Fact(name="nearly the same", value=f"{len(description.copies.pairs):,}", note=f"{copied} of two patients"),
     ]
     if (strongest := _strongest(description.audit)) is not None and strongest.auroc is not None:
-        note = f"AUROC of {strongest.name} alone"
+        note = f"AUROC of a linear reader: {strongest.name}"
         shown.append(page.Fact(name="without looking at lungs", value=f"{strongest.auroc.value:.3f}", note=note))
     think = page.joined(page.subtitle("Think about this before you train"), page.bullets(description.warnings))
     calm = page.paragraph("Nothing stands out that would have to be settled before training.")
@@ -127,7 +131,7 @@ def _audit(audit: Audit) -> page.Html:
     )
     return page.joined(
         page.warning(audit.conclusion),
-        page.figure(to_svg(draw_clues(audit.clues), for_page=True)),
+        page.figure(to_svg(draw_clues(audit.clues), for_page=True), _UNDER_CLUES),
         page.subtitle("What it means"),
         page.bullets(page.joined(page.Html(f"<b>{page.safe(clue.name)}</b>: "), clue.meaning) for clue in audit.clues),
         page.table(("clue", "shows", "numbers", "AUROC", "95 % interval"), rows, note=note),
@@ -153,6 +157,8 @@ def _groups(description: Description) -> page.Html:
     people = page.paragraph(
         f"{description.both_labels} patients have radiographs of both labels, which is no conflict: people fall ill "
         "and recover. A split keeps all their radiographs on one side."
+        if description.both_labels
+        else "No patient has radiographs of both labels."
     )
     return page.joined(*made, people)
 

@@ -177,4 +177,4 @@ def test_the_shipped_package_finds_lungs_for_the_audit(tmp_path: Path) -> None:
     made = describe_dataset(source, dataset, Looking(package=package))
 
     assert made.audit is not None
-    assert [clue.name for clue in made.audit.clues][-2:] == ["lungs alone", package.label]
+    assert [clue.name for clue in made.audit.clues][-2:] == ["lungs alone", "package, not held out"]

@@ -91,7 +91,7 @@ def test_what_lies_in_the_lungs_alone_is_not_called_a_shortcut(tmp_path: Path) -
     assert value(found["lungs alone"]) > 0.95
     assert value(found["lungs painted over"]) < 0.65
     assert found["lungs alone"].shows is Shows.LUNGS
-    assert value(found["made 1.0.0"]) == 1.0
+    assert value(found["package, not held out"]) == 1.0
 
 
 def test_too_few_patients_are_not_audited(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ the whole batch, `SyncBatchNorm`), so with either of them the result is that of 
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,6 +67,16 @@ class Crew:
         if self.size > 1:
             for value in network.state_dict().values():
                 distributed.broadcast(value, src=0)
+
+    def ahead(self, batches: Iterator[Thing]) -> Iterator[Thing]:
+        """Prepare the next batch while a GPU learns from this one; a processor has no time to spare for it.
+
+        One thread draws from the generator, in the same order, so the result is the same.
+        """
+        if self.device.type == "cpu":
+            yield from batches
+        else:
+            yield from one_ahead(batches)
 
     def normalised(self, network: Network) -> Network:
         """Let batch normalisation see the whole batch, where torch can do that (GPUs)."""
@@ -129,6 +140,19 @@ def gathered() -> Iterator[Crew]:
             crew.agreed(None)
     finally:
         distributed.destroy_process_group()
+
+
+def one_ahead(things: Iterator[Thing]) -> Iterator[Thing]:
+    """Give things in order, the next one being made while this one is used.
+
+    >>> list(one_ahead(iter([3, 1, 2])))
+    [3, 1, 2]
+    """
+    with ThreadPoolExecutor(max_workers=1) as maker:
+        coming = maker.submit(next, things, None)
+        while (thing := coming.result()) is not None:
+            coming = maker.submit(next, things, None)
+            yield thing
 
 
 def together(work: Work) -> None:

@@ -104,7 +104,8 @@ def _epoch(learner: Learner[Network], course: Course[Network], seed: int, progre
     begun, total = time.perf_counter(), torch.zeros((), dtype=torch.float64, device=crew.device)
     words = _Words(progress, course, number + 1, schedule.epochs)
     learner.begin_epoch()
-    for step, loss_of in enumerate(course.batches(Generator().manual_seed(seed * 1000 + number))):
+    batches = course.batches(Generator().manual_seed(seed * 1000 + number))
+    for step, loss_of in enumerate(crew.ahead(batches)):
         total += _step(learner, loss_of, number * course.steps + step, course.steps * schedule.epochs)
         if crew.leads and words.are_due():
             words.say((step + 1) / course.steps, float(total) / (step + 1))

@@ -119,7 +119,7 @@ class TensorBoard:
     """The run's epochs as TensorBoard reads them, in the run's folder `tensorboard`."""
 
     def __init__(self, folder: Path) -> None:
-        from tensorboardX import SummaryWriter
+        from tensorboardX import SummaryWriter  # type: ignore[import-untyped]  # the package carries no types
 
         self._writer = SummaryWriter(str(folder / "tensorboard"), flush_secs=10, filename_suffix=f".{time.time_ns()}")
 

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from made.crew import train_head
 from torch import Generator
 
 from lingula.errors import TrainingError
-from lingula.training.devices import Crew, current_crew
+from lingula.training.devices import Crew, current_crew, one_ahead
 
 TESTS = Path(__file__).parents[2]
 
@@ -72,3 +74,22 @@ def test_a_process_alone_draws_from_the_runs_own_generator_and_others_each_from_
 def test_a_batch_that_cannot_be_dealt_is_refused() -> None:
     with pytest.raises(TrainingError, match="a batch of 50 cannot be dealt to 4 processes"):
         Crew(rank=0, size=4, device=torch.device("cpu")).check_batch(50)
+
+
+def test_preparing_one_batch_ahead_keeps_the_order_and_passes_errors_on() -> None:
+    def broken() -> Iterator[int]:
+        yield from (1, 2, 3)
+        raise TrainingError("no fourth batch")
+
+    seen: list[int] = []
+    with pytest.raises(TrainingError, match="no fourth batch"):
+        seen.extend(one_ahead(broken()))
+    assert seen == [1, 2, 3]
+
+
+def test_leaving_in_the_middle_of_batches_made_ahead_leaves_no_thread() -> None:
+    before = threading.active_count()
+    ahead = one_ahead(iter(range(1, 10)))
+    assert next(iter(ahead)) == 1
+    del ahead
+    assert threading.active_count() == before

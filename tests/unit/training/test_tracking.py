@@ -1,6 +1,6 @@
 """A run is written down in a real local MLflow store and in real TensorBoard files, and survives both being away."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ def said() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def tracked(tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> Iterator[Path]:
+def tracked(tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> Path:
     """Track a run that is interrupted after its first epoch and goes on."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     folder.mkdir()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import TaskID
 
     from lingula.training.journal import Epoch, Underway
@@ -81,12 +82,12 @@ class Tally:
 class Progress:
     """How far a training is: a bar for each stage on a terminal, drawn by rich; elsewhere a line for each epoch."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: "Console | None" = None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
-        console = Console(stderr=True)
+        console = console or Console(stderr=True)
         self._is_drawn = console.is_terminal
         self._stages: dict[str, TaskID] = {}
         self._bars = Bars(

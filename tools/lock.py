@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-HELD = ["torch==2.13.0"]  # the newest PyTorch whose processor-only wheel is at hand where this project is developed
 HEAD = "# Made by `make lock`: the versions every install of Lingula uses.\n"
 
 
@@ -19,7 +18,6 @@ def main() -> None:
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-"),
         ".[train,dev]",
-        *HELD,
     ]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - no outside words
     if run.returncode:

@@ -15,7 +15,8 @@ from lingula.training.evidence import Findings
 from lingula.training.journal import Epoch
 from lingula.training.judging import NOWHERE, Judged
 from lingula.training.labelled import Part
-from lingula.training.recipe import Recipe, read_recipe
+from lingula.training.recipe import Recipe
+from lingula.training.recipe_file import read_recipe
 from lingula.training.settle import Observed
 from lingula.training.split import Split, split_dataset
 from lingula.training.stress import STRESSES
@@ -70,7 +71,7 @@ def weighed(judged: Judged, split: Split, *, recipe: Recipe = RECIPE, sign: floa
 
 def test_folds_of_different_scale_spoil_the_pooled_ranking_but_not_their_mean() -> None:
     split = split_in(2)
-    apart = weighed(said(4.0 * split.folds, folds=split.folds), split)
+    apart = weighed(said(split.folds.astype(np.float64) * 4, folds=split.folds), split)
     alike = weighed(said(folds=split.folds), split)
     assert apart.fold_aurocs == alike.fold_aurocs
     assert apart.mean_auroc == pytest.approx(np.mean(apart.fold_aurocs))

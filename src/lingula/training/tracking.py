@@ -31,6 +31,7 @@ _MODEST = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # where commands print data; it may hold a password
 }
 
 Say = Callable[[str], None]
@@ -210,7 +211,7 @@ def open_tracking(
     """
     where = wanted.mlflow or environment.get("MLFLOW_TRACKING_URI")
     uri, files = _store(where, folder)
-    parameters = dict(flat(recipe.model_dump(mode="json")))
+    parameters = {name: _without_password(value) for name, value in flat(recipe.model_dump(mode="json"))}
 
     def reach() -> Tracker:
         if files is not None:

@@ -11,6 +11,7 @@ from made.packages import made_graph, made_manifest, made_package
 from lingula.errors import PackageDamaged, PackageTooNew
 from lingula.modelpackage import archive
 from lingula.modelpackage.archive import CARD, GRAPH, MANIFEST, read_package, shipped_package_path, write_package
+from lingula.modelpackage.manifest import Forebear
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -36,6 +37,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     package = read_package(path)
     assert path.name == "made-1.0.0.lingula"
     assert package.label == "made-1.0.0"
+    assert package.as_forebear == Forebear(label="made-1.0.0", sha256=package.sha256)
     assert package.graph == made_graph()
     assert package.model_card == "# Card\n"
     assert package.manifest.operating_points == made_manifest().operating_points

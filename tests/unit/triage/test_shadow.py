@@ -11,7 +11,7 @@ from lingula.radiology.identifiers import InstanceId
 from lingula.radiology.study import Band, Status
 from lingula.records.shadows import ShadowPair
 from lingula.triage.infer import Model
-from lingula.triage.shadow import MOST_UNENDED
+from lingula.triage.shadow import MOST_UNENDED, Shadow
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,28 @@ def test_it_makes_way_for_a_radiograph_that_arrives_in_between(shadowed: MadeTri
     shadowed.store.on_get = lambda _key: shadowed.queue.put(InstanceId("i9")) if not shadowed.queue.depth() else None
 
     assert shadowed.shadow.run_once() == 1
+
+
+def test_two_programs_share_the_work_and_none_is_done_twice(shadowed: MadeTriage, candidate: Model) -> None:
+    assessed(shadowed, LIKELY, UNLIKELY)
+    other = Shadow(
+        store=shadowed.store,
+        records=shadowed.records,
+        shadows=shadowed.shadows,
+        queue=shadowed.queue,
+        clock=shadowed.clock,
+        timer=shadowed.clock.seconds,
+    )
+    other.take_up(candidate, START)
+
+    def overtake(_key: str) -> None:
+        shadowed.store.on_get = lambda _key: None
+        assert other.run_once() == 1
+
+    shadowed.store.on_get = overtake
+
+    assert shadowed.shadow.run_once() == 1
+    assert len(pairs(shadowed, candidate)) == 2
 
 
 def test_what_arrived_before_the_shadow_or_still_waits_is_left_alone(triage: MadeTriage, candidate: Model) -> None:

@@ -128,6 +128,12 @@ def test_a_graph_that_stays_the_same_model_may_ship(package: ModelPackage, sampl
     assert rounded_weights(graph)
 
 
+def test_a_graph_whose_ranking_moves_may_not_ship(package: ModelPackage, samples: Pictures) -> None:
+    labels = np.arange(len(samples)) % 2  # that have nothing to do with the pictures: ranking is left to chance
+    with pytest.raises(TrainingError, match=r'in eight bits the AUROC moves by .*: write graph = "fp32"'):
+        round_graph(package.graph, samples, samples, labels, package.manifest.operating_points)
+
+
 def test_rounding_is_counted_by_hand() -> None:
     points = made_manifest().operating_points  # rule out below 0.3, rule in from 0.7
     before = np.array([0.1, 0.29, 0.5, 0.8])

@@ -1,8 +1,5 @@
 """The threads of a running system: workers that assess, one that looks after what was lost, and what runs beside."""
 
-import contextlib
-import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,29 +9,18 @@ from lingula.triage.upkeep import Upkeep
 from lingula.triage.worker import Worker, repeat
 
 _LONGEST_STOP_SECONDS = 30.0  # what is under way is finished first
-_LEAST_URGENT = 19  # nice(2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """Something that is done again and again in a thread of its own.
-
-    Parameters
-    ----------
-    is_background
-        Whether it gets the processor only when nothing else wants it (on Linux, where a thread has its own priority).
-    """
+    """Something that is done again and again in a thread of its own."""
 
     name: str
     work: Callable[[], object]
     every_seconds: float
-    is_background: bool = False
 
     def run(self, stop: threading.Event) -> None:
         """Do it until `stop` is set."""
-        if self.is_background and sys.platform == "linux":
-            with contextlib.suppress(OSError):  # a sandbox may forbid it; it is a courtesy
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LEAST_URGENT)
         repeat(self.work, stop, self.every_seconds)
 
 

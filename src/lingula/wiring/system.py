@@ -174,7 +174,7 @@ def _workers(settings: Settings, places: Places, serving: Serving, hub: EventHub
 def _rounds(take_up: TakeUp) -> Sequence[Round]:
     return [
         Round(name="take-up", work=take_up.run_once, every_seconds=EVERY_SECONDS),
-        Round(name="shadow", work=take_up.shadow.run_once, every_seconds=_SHADOW_EVERY_SECONDS, is_background=True),
+        Round(name="shadow", work=take_up.shadow.run_once, every_seconds=_SHADOW_EVERY_SECONDS),
     ]
 
 

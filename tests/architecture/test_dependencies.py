@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Used by name or by another library, never imported by us.
 BEHIND = {"httptools": "uvicorn's parser", "uvloop": "uvicorn's loop", "rich": "typer's help and our progress bars"}
-EXPORTER = {"onnx", "onnxscript"}  # torch.onnx.export imports them
+TRAINED_WITH = {"onnx", "onnxscript", "torchvision"}  # torch.onnx.export imports the first two, timm the third
 OPTIONAL = {"lingula/triage/openvino.py": "openvino"}
 
 
@@ -60,4 +60,4 @@ def test_training_imports_what_its_extra_installs_and_no_more() -> None:
     for path in (ROOT / "src/lingula/training").rglob("*.py"):
         found |= {plain(owners[name][0]) for name in imported(path)}
     assert found <= declared
-    assert {plain(one) for one in PROJECT["optional-dependencies"]["train"]} <= found | EXPORTER
+    assert {plain(one) for one in PROJECT["optional-dependencies"]["train"]} <= found | TRAINED_WITH

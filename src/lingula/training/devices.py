@@ -138,6 +138,7 @@ def gathered() -> Iterator[Crew]:
         yield crew
         if crew.leads:
             crew.agreed(None)
+        distributed.barrier()  # who tears the connection down while another still reads from it may be aborted
     finally:
         distributed.destroy_process_group()
 

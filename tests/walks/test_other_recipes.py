@@ -106,7 +106,7 @@ def test_the_shipped_weights_are_refined_on_a_few_radiographs_and_named(tmp_path
     run, findings = trained(tmp_path, data, test=0.3, network='package = "shipped"\ntrainable = "head"')
 
     assert findings.judged == "the test part, split by patient"
-    assert findings.notes == ()
+    assert [note.partition(":")[0] for note in findings.notes] == ["begun with the weights of shipped"]
     package = read_package(export_run(run, tmp_path / "out", commit=None, say=lambda _: None))
     begun = package.manifest.provenance.begun_from
     assert begun is not None

@@ -112,6 +112,8 @@ def _notes(recipe: Recipe, split: Split, judged: Judged) -> list[str]:
         notes.append("judged on the tuning part, which also chose calibration and operating points: that flatters them")
     if recipe.classifier.schedule.patience is not None:
         notes.append("the tuning part also chose the epoch that is kept")
+    if (begun := recipe.classifier.network.package) is not None:
+        notes.append(f"begun with the weights of {begun}: radiographs it learnt from, if any are judged here, flatter")
     if recipe.classifier.network.sees is Sight.FRAME:
         notes.append("the network sees the whole frame, and what surrounds the lungs can betray the label")
     if recipe.split.folds and len(split.rows(Part.TEST)):

@@ -56,6 +56,13 @@ def page(address: str) -> Iterator[Page]:
     assert complaints == []
 
 
+def open_first_study(page: Page) -> None:
+    """Open the first row's study and wait until its scripts listen."""
+    page.locator(".row-link").first.click()
+    expect(page.locator("#stage")).to_be_visible()
+    page.wait_for_load_state()
+
+
 def test_a_study_is_read_with_the_keyboard_alone(page: Page, hospital: Hospital) -> None:
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -103,7 +110,7 @@ def test_the_list_refreshes_itself_and_keeps_its_place(page: Page, hospital: Hos
 
 
 def test_level_width_and_inverting_change_the_picture_without_asking_the_server(page: Page) -> None:
-    page.locator(".row-link").first.click()
+    open_first_study(page)
     radiograph = page.locator(".radiograph")
     expect(radiograph).to_be_visible()
     asked: list[str] = []
@@ -122,7 +129,7 @@ def test_level_width_and_inverting_change_the_picture_without_asking_the_server(
 
 
 def test_the_radiograph_is_enlarged_moved_and_put_back(page: Page) -> None:
-    page.locator(".row-link").first.click()
+    open_first_study(page)
     layers = page.locator("#layers")
     expect(page.locator(".radiograph")).to_be_visible()
     before = layers.bounding_box()
@@ -146,7 +153,7 @@ def test_nothing_sticks_out_of_the_window(page: Page, width: int, theme: str) ->
     assert page.evaluate("document.documentElement.dataset.theme") == theme
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.locator(".row-link").first.click()
+    open_first_study(page)
     expect(page.locator(".radiograph")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -171,7 +178,7 @@ def test_without_script_the_list_and_a_verdict_work_too(address: str) -> None:
         page.locator("#name").fill("mara")
         page.locator("#password").fill(PASSWORD)
         page.locator("button.primary").click()
-        page.locator(".row-link").first.click()
+        open_first_study(page)
         page.locator("#heat-switch").check()
         expect(page.locator("#heat")).to_be_visible()
         page.locator("input[value=agree]").check()

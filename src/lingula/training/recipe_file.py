@@ -1,7 +1,7 @@
 """A recipe's file: TOML that may extend another and be overridden by `KEY=VALUE`, resolved into one text.
 
-What is shared (data, licences, intended use) stands once, in `recipes/default.toml`; a recipe that extends it says only
-what is different. The resolved text is what a run keeps and a package carries, so it never depends on another file.
+What is shared (data, licences, intended use) stands once, in `recipes/shared`; a recipe that extends it says only what
+is different. The resolved text is what a run keeps and a package carries, so it never depends on another file.
 """
 
 import tomllib

@@ -4,19 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
+import torchvision.models as torchvision_models
+from safetensors import torch as safetensors_torch
 
-timm = pytest.importorskip("timm", reason="timm does not load with this torch", exc_type=ImportError)
-torchvision_models = pytest.importorskip("torchvision.models")
-safetensors_torch = pytest.importorskip("safetensors.torch")
-
-from lingula.errors import TrainingError  # noqa: E402
-from lingula.modelpackage.session import open_session  # noqa: E402
-from lingula.training.export import export_graph  # noqa: E402
-from lingula.training.networks import LungFinder, Reader, build_classifier  # noqa: E402
-from lingula.training.networks.imagenet import BASES  # noqa: E402
-from lingula.training.networks.weights import take_weights  # noqa: E402
-from lingula.training.recipe import NetworkRecipe, Sight  # noqa: E402
+from lingula.errors import TrainingError
+from lingula.modelpackage.session import open_session
+from lingula.training.export import export_graph
+from lingula.training.networks import LungFinder, Reader, build_classifier
+from lingula.training.networks.imagenet import BASES
+from lingula.training.networks.weights import take_weights
+from lingula.training.recipe import NetworkRecipe, Sight
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet50", "resnet50v2"])

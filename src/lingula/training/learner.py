@@ -30,7 +30,7 @@ class Learner(Generic[Network]):
         self.learning_rate = schedule.learning_rate
         crew.ready(network)
         self._average = None if schedule.average is None else deepcopy(network).requires_grad_(requires_grad=False)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # documented, missing in the stub
+        network.to(memory_format=torch.channels_last)
         self.network = crew.normalised(network)
         self._weights = [weights for weights in network.parameters() if weights.requires_grad]
         self._optimiser = _optimiser(schedule, self._weights)

@@ -160,7 +160,7 @@ def blank_outside(pixels: Pixels, masks: NDArray[np.bool_], *, margin: float = 0
 
 
 def _reach(masks: NDArray[np.bool_], margin: float) -> int:
-    return math.ceil(margin * masks.shape[1])
+    return math.ceil(margin * int(masks.shape[1]))
 
 
 def widened(masks: NDArray[np.bool_], *, reach: int) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ Wightman 2019, PyTorch Image Models.
 
 import math
 from difflib import get_close_matches
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -68,12 +69,11 @@ def timm_network(name: str, side: int, *, pretrained: bool) -> nn.Module:
     if not timm.is_model(name):
         near = ", ".join(get_close_matches(name, timm.list_models(), n=3)) or "see timm.list_models()"
         raise TrainingError(f"timm has no network {name}; near it: {near}")
-    options: dict[str, int | str] = {"num_classes": 0, "global_pool": ""}
+    make = partial(timm.create_model, name, pretrained=pretrained, num_classes=0, global_pool="")
     published = timm.get_pretrained_cfg(name)
-    if published is not None and published.fixed_input_size:  # transformers: as many places as patches
-        options["img_size"] = side
+    has_places = published is not None and published.fixed_input_size  # transformers: as many places as patches
     try:
-        made = timm.create_model(name, pretrained=pretrained, **options)
+        made = make(img_size=side) if has_places else make()
     except (OSError, RuntimeError, ValueError, AssertionError) as error:
         raise TrainingError(
             f"timm/{name} cannot be made for {side} pixels{' with its published weights' if pretrained else ''}: "

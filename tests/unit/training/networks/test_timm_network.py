@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-import torchvision.models as torchvision_models
+import torchvision.models as torchvision_models  # type: ignore[import-untyped] # ships no annotations
 from safetensors import torch as safetensors_torch
 
 from lingula.errors import TrainingError
@@ -25,7 +25,7 @@ def test_published_weights_give_the_published_networks_features(name: str) -> No
     picture = torch.rand(1, 3, 64, 64)
     if name == "resnet50v2":
         theirs = timm.create_model("resnetv2_50", pretrained=False).eval()
-        wanted = theirs.forward_features(picture)
+        wanted = theirs.forward_features(picture)  # type: ignore[operator] # torch types every attribute as a tensor or a module
     else:
         theirs = getattr(torchvision_models, name)(weights=None).eval()
         body = theirs.features if name == "vgg16" else torch.nn.Sequential(*list(theirs.children())[:-2])

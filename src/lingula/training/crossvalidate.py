@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from lingula.errors import TrainingError
+from lingula.training.dataset import Rows
 from lingula.training.judging import Judged, judge
 from lingula.training.labelled import Part
 from lingula.training.networks import bare_classifier
 from lingula.training.recipe import Recipe
-from lingula.training.split import Rows, Split
+from lingula.training.split import Split
 from lingula.training.stages import Lesson, Listeners, Networks, TrainingMaterial, train_networks
 from lingula.training.teachers import Teachers
 

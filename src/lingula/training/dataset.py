@@ -21,9 +21,12 @@ from lingula.training.dataset_report import DatasetReport, LeftOut, Repeat
 from lingula.training.decoding import Decoded, decode_files
 from lingula.training.labelled import LABEL_NAMES, LabelledRadiograph, Progress, Source
 
-__all__ = ["Dataset", "DatasetReport", "LeftOut", "Repeat", "load_dataset"]
+__all__ = ["Dataset", "DatasetReport", "LeftOut", "Repeat", "Rows", "load_dataset"]
 
 _SHOWN = 5
+
+Rows = NDArray[np.intp]
+"""Numbers of some of a data set's radiographs, shape (N,)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,13 +16,13 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 from lingula.radiology.study import Status
 from lingula.training.augment import Pictures, lungs_blanked
 from lingula.training.calibrate import Calibration
-from lingula.training.dataset import Dataset
+from lingula.training.dataset import Dataset, Rows
 from lingula.training.examples import as_tensor
 from lingula.training.networks import FRAME, crop, seen_box
 from lingula.training.outcomes import Outcome
 from lingula.training.recipe import Recipe
 from lingula.training.settle import observe, settle, strange_logits
-from lingula.training.stages import Networks, Rows, TrainingMaterial
+from lingula.training.stages import Networks, TrainingMaterial
 from lingula.training.stress import STRESSES
 from lingula.training.train import find_lungs
 

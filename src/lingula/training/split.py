@@ -20,12 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
-from lingula.training.dataset import Dataset
+from lingula.training.dataset import Dataset, Rows
 from lingula.training.dealing import Strata, deal, group_strata
 from lingula.training.labelled import LABEL_NAMES, Part
 from lingula.training.split_file import FORMAT, SplitBy, read_stored
-
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, kw_only=True)

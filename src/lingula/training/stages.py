@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
 from lingula.training.augment import Pictures
-from lingula.training.dataset import Dataset
+from lingula.training.dataset import Dataset, Rows
 from lingula.training.examples import LabelledExamples, LungExamples
 from lingula.training.journal import Follower, Progress, in_fold
+from lingula.training.losses import UNKNOWN_FINDING
 from lingula.training.lungs import LungMasks
 from lingula.training.networks import Classifier, LungFinder, finder_from_package, open_package
 from lingula.training.recipe import Recipe
@@ -18,8 +19,6 @@ from lingula.training.teachers import Teachers
 from lingula.training.train import find_lungs, train_classifier, train_lung_finder
 
 FINDINGS = {"normal": 0, "bacteria": 1, "virus": 2}
-_UNKNOWN = -100  # left out of the helper task
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +162,7 @@ def _examples(
     return LabelledExamples(
         pictures=pictures,
         targets=targets,
-        findings=np.array([FINDINGS.get(name, _UNKNOWN) for name in names], np.int64),
+        findings=np.array([FINDINGS.get(name, UNKNOWN_FINDING) for name in names], np.int64),
         masks=find_lungs(finder, pictures)[0],
     )
 

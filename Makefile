@@ -28,27 +28,27 @@ setup: $(STAMP) ## prepare .venv for serving; EXTRAS=train adds training
 demo: $(VENV)/.serve ## start everything with samples arriving; Ctrl-C leaves nothing behind
 	@exec $(BIN)/lingula serve --demo
 
-test: $(VENV)/.extras-train-dev ## set up and run all tests
+test: $(VENV)/.extras-train-scale-dev ## set up and run all tests
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.extras-train-dev ## what CI runs beside the tests: format, lint, types, imports, docs
+check: $(VENV)/.extras-train-scale-dev ## what CI runs beside the tests: format, lint, types, imports, docs
 	@echo "format"  && $(BIN)/ruff format --check .
 	@echo "lint"    && $(BIN)/ruff check .
 	@echo "types"   && $(BIN)/mypy --no-error-summary src tests benchmarks tools
 	@echo "imports" && $(BIN)/lint-imports --no-logo
 	@echo "docs"    && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
-bench: $(VENV)/.extras-train-dev ## speed of the whole server beside the limits of this machine
+bench: $(VENV)/.extras-train-scale-dev ## speed of the whole server beside the limits of this machine
 	@$(BIN)/python -m benchmarks.bench
 
-bench-training: $(VENV)/.extras-train-dev ## speed of training beside Keras/TensorFlow, which it installs under build/
+bench-training: $(VENV)/.extras-train-scale-dev ## speed of training beside Keras/TensorFlow, which it installs under build/
 	@$(BIN)/python -m benchmarks.training_speed
 
-docs: $(VENV)/.extras-train-dev ## build the documentation into build/site
+docs: $(VENV)/.extras-train-scale-dev ## build the documentation into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 	@echo "open build/site/index.html"
 
-reference: $(VENV)/.extras-train-dev ## write the generated pages of docs/reference again
+reference: $(VENV)/.extras-train-scale-dev ## write the generated pages of docs/reference again
 	@$(BIN)/python -m tools.reference
 
 default-model: $(VENV)/.extras-train ## train the shipped package again from LINGULA_DATA

@@ -17,7 +17,7 @@ def main() -> None:
     """Ask pip for a resolution from nothing, without installing it."""
     command = [
         *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-"),
-        ".[train,dev]",
+        ".[train,scale,dev]",
     ]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - no outside words
     if run.returncode:

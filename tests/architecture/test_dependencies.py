@@ -42,8 +42,13 @@ def imported_by_serving() -> set[str]:
     return found
 
 
+def extra(name: str) -> set[str]:
+    """Give the distributions an extra installs."""
+    return {plain(one) for one in PROJECT["optional-dependencies"][name]}
+
+
 def test_every_import_of_serving_is_a_dependency() -> None:
-    declared = {plain(one) for one in PROJECT["dependencies"]}
+    declared = {plain(one) for one in PROJECT["dependencies"]} | extra("scale")
     # Starlette comes with FastAPI, which is built on it and pins what fits.
     assert imported_by_serving() - declared <= {"starlette"}
 
@@ -51,6 +56,17 @@ def test_every_import_of_serving_is_a_dependency() -> None:
 def test_every_dependency_of_serving_is_used() -> None:
     declared = {plain(one) for one in PROJECT["dependencies"]}
     assert declared - imported_by_serving() <= set(BEHIND)
+
+
+def test_every_dependency_of_scale_is_used_by_the_places() -> None:
+    owners = packages_distributions()
+    places = [
+        path
+        for folder in ("stores", "queues", "records", "doors")
+        for path in (ROOT / "src/lingula" / folder).rglob("*.py")
+    ]
+    found = {plain(owners[name][0]) for path in places for name in imported(path)}
+    assert extra("scale") <= found | {"psycopg"}  # SQLAlchemy imports psycopg by the URL
 
 
 def test_training_imports_what_its_extra_installs_and_no_more() -> None:

@@ -1,21 +1,12 @@
-"""Every setting once: name, type, unit, default and one sentence of meaning.
+"""The fields themselves."""
 
-Values come from command line flags, then ``LINGULA_*`` variables, then ``lingula.toml`` in the working directory, then
-the defaults, which run on one laptop with nothing else installed. The class is read in `wiring` and `doors` only;
-nothing in the core knows where a number came from.
-"""
-
-import difflib
 import os
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,15 +14,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from lingula.errors import SettingsError
-
 PREFIX = "LINGULA_"
 TOML = Path("lingula.toml")
-SHORTEST_SECRET = 12  # characters, NIST SP 800-63B asks for at least 8 and recommends 15
-_WELL_KNOWN = frozenset({"admin", "changeme", "default", "demo", "lingula", "password", "secret", "test"})
-_OUTSIDE = ("LINGULA_TEST_",)  # variables of the test suite, not of the program
-
-FlagValue = str | int | float | bool | Path | SecretStr | None
 
 
 def _cores() -> int:
@@ -83,6 +67,40 @@ class Settings(BaseSettings):
         default=None,
         description="Address people and machines use from outside, such as https://lingula.hospital.example; with "
         "https the session cookie is sent over TLS only.",
+    )
+    dicom_host: str = Field(default="127.0.0.1", description="Address the DICOM door listens on.")
+    dicom_port: int = Field(default=11112, ge=0, le=65535, description="Port of the DICOM door; 0 takes any.")
+    dicom_ae_title: str = Field(
+        default="LINGULA",
+        pattern=r"^[A-Z0-9_ .-]{1,16}$",
+        description="AE title that senders call; an association for another one is refused.",
+    )
+    dicom_default_site: str | None = Field(
+        default=None,
+        description="Site that radiographs from unknown calling AE titles belong to; unset means that only the AE "
+        "titles of sites are let in.",
+    )
+    dicom_processes: int = Field(
+        default=2, ge=0, le=64, description="Processes that talk DICOM; 0 means threads of the program itself."
+    )
+    dicom_associations: int = Field(
+        default=64, ge=1, le=10_000, description="DICOM associations open at one time, at most."
+    )
+    dicom_certificate: Path | None = Field(
+        default=None, description="File with the DICOM door's TLS certificate (PEM); unset means no TLS."
+    )
+    dicom_key: Path | None = Field(default=None, description="File with the private key of that certificate (PEM).")
+    dicom_client_authority: Path | None = Field(
+        default=None,
+        description="File with the authorities (PEM) one of which must have signed a DICOM sender's certificate; unset "
+        "means that senders need none.",
+    )
+    notifications_url: str | None = Field(
+        default=None,
+        description="Topic that S3 event notifications are read from: nats://, kafka:// or redis://; unset means none.",
+    )
+    look_every_seconds: float = Field(
+        default=5.0, gt=0, description="Seconds between two looks into watched folders and polled buckets."
     )
     workers: int = Field(default_factory=_cores, ge=1, le=256, description="Threads that assess radiographs.")
     batch_size: int = Field(default=4, ge=1, le=64, description="Radiographs one worker assesses at once, at most.")
@@ -145,7 +163,9 @@ class Settings(BaseSettings):
         default="auto", description="Readable lines, JSON, or (auto) lines on a terminal and JSON elsewhere."
     )
 
-    @field_validator("home", "registry", "demo_source", "data")
+    @field_validator(
+        "home", "registry", "demo_source", "data", "dicom_certificate", "dicom_key", "dicom_client_authority"
+    )
     @classmethod
     def _whole(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else path
@@ -161,99 +181,3 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let flags win over variables, and variables over the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, TOML)
-
-
-class Source(StrEnum):
-    """Where a value came from."""
-
-    FLAG = "flag"  # given on the command line
-    VARIABLE = "variable"  # a LINGULA_* variable
-    FILE = "file"  # lingula.toml
-    DEFAULT = "default"  # built in
-
-
-@dataclass(frozen=True, kw_only=True)
-class Described:
-    """One effective setting for people: secrets and passwords inside URLs masked."""
-
-    name: str
-    value: str | None
-    source: Source
-    meaning: str
-
-
-def load_settings(flags: Mapping[str, FlagValue] | None = None) -> Settings:
-    """Read the effective settings.
-
-    Parameters
-    ----------
-    flags
-        Values from the command line by field name; None means not given.
-
-    Raises
-    ------
-    SettingsError
-        If a value is wrong, a name is unknown, or a secret is one that everybody knows outside a demonstration.
-    """
-    _refuse_unknown_variables()
-    given = {name: value for name, value in (flags or {}).items() if value is not None}
-    try:
-        settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks each value by field
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{_spelt(name)}: {first['msg']}; see `lingula settings --help`") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{TOML} is no valid TOML: {error}") from error
-    if settings.demo and "demo" not in given:
-        raise SettingsError("LINGULA_DEMO cannot be set from outside; run `lingula serve --demo`")
-    if not settings.demo:
-        _refuse_known_secrets(settings)
-    return settings
-
-
-def describe_settings(settings: Settings, flags: Mapping[str, FlagValue] | None = None) -> list[Described]:
-    """Give every effective setting with its source, fit to be printed."""
-    in_file = tomllib.loads(TOML.read_text()) if TOML.is_file() else {}
-    given = {name for name, value in (flags or {}).items() if value is not None}
-    described = []
-    for name, info in Settings.model_fields.items():
-        if name in given:
-            source = Source.FLAG
-        elif os.environ.get(_spelt(name)):
-            source = Source.VARIABLE
-        else:
-            source = Source.FILE if name in in_file else Source.DEFAULT
-        value = _printable(getattr(settings, name))
-        described.append(Described(name=_spelt(name), value=value, source=source, meaning=info.description or ""))
-    return described
-
-
-def _printable(value: object) -> str | None:
-    if value is None:
-        return None
-    text = str(value)  # a SecretStr prints stars
-    password = urlsplit(text).password if "://" in text else None
-    return text.replace(f":{password}@", ":***@") if password else text
-
-
-def _spelt(name: str) -> str:
-    return PREFIX + name.upper()
-
-
-def _refuse_unknown_variables() -> None:
-    known = [_spelt(name) for name in Settings.model_fields]
-    for name in os.environ:
-        if name.startswith(PREFIX) and name not in known and not name.startswith(_OUTSIDE):
-            near = difflib.get_close_matches(name, known, n=1)
-            advice = f"did you mean {near[0]}?" if near else "`lingula settings` lists all names"
-            raise SettingsError(f"there is no setting {name}; {advice}")
-
-
-def _refuse_known_secrets(settings: Settings) -> None:
-    text = settings.admin_password.get_secret_value() if settings.admin_password else None
-    if text is not None and (text.lower() in _WELL_KNOWN or len(text) < SHORTEST_SECRET):
-        raise SettingsError(
-            f"{_spelt('admin_password')} is well known or shorter than {SHORTEST_SECRET} characters; choose another "
-            "or unset it"
-        )

@@ -66,7 +66,7 @@ def test_every_dependency_of_scale_is_used_by_the_places() -> None:
         for path in (ROOT / "src/lingula" / folder).rglob("*.py")
     ]
     found = {plain(owners[name][0]) for path in places for name in imported(path)}
-    assert extra("scale") <= found | {"psycopg"}  # SQLAlchemy imports psycopg by the URL
+    assert extra("scale") <= found | {"pg8000"}  # SQLAlchemy imports it by the URL
 
 
 def test_training_imports_what_its_extra_installs_and_no_more() -> None:

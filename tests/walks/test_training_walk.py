@@ -129,6 +129,12 @@ def test_a_run_begun_with_another_recipe_is_not_touched(finished: tuple[Run, Fin
         begin_small(run.folder, run.data, "seed=1")
 
 
+def test_a_misspelt_network_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no network 'resnet5'; there are lingula"):
+        begin_run(DEFAULT, tmp_path / "run", tmp_path, ("classifier.network.name=resnet5",))
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_unfinished_run_cannot_be_exported(tmp_path: Path) -> None:
     run = begin_small(tmp_path / "run", tmp_path)
     with pytest.raises(TrainingError, match="no finished run"):

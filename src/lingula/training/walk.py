@@ -28,7 +28,14 @@ from lingula.training.journal import Journal, Progress, read_history
 from lingula.training.judging import Judged
 from lingula.training.labelled import Part
 from lingula.training.material import gather
-from lingula.training.networks import LungFinder, Reader, Settlement, bare_classifier, open_package
+from lingula.training.networks import (
+    LungFinder,
+    Reader,
+    Settlement,
+    bare_classifier,
+    build_classifier,
+    open_package,
+)
 from lingula.training.predictions import FILE_NAME as PREDICTIONS
 from lingula.training.predictions import write_predictions
 from lingula.training.quantise import round_graph
@@ -85,10 +92,11 @@ def begin_run(recipe: Path, folder: Path, data: Path, overrides: Sequence[str] =
     Raises
     ------
     TrainingError
-        If the recipe does not hold, or the folder was begun with another one.
+        If the recipe does not hold, its network cannot be made here, or the folder was begun with another recipe.
     """
     text = resolve_recipe(recipe, overrides)
-    parse_recipe(text, name=str(recipe))
+    wanted = parse_recipe(text, name=str(recipe))
+    build_classifier(wanted.classifier.network, data=data)  # a wrong name or missing weights show now, not in an hour
     run = Run(folder=folder, data=data)
     folder.mkdir(parents=True, exist_ok=True)
     if run.recipe_path.exists() and run.recipe_path.read_text() != text:

@@ -111,6 +111,9 @@ class FaultyStore:
     def check(self) -> None:
         self.store.check()
 
+    def close(self) -> None:
+        self.store.close()
+
 
 @dataclass
 class FaultyQueue:

@@ -107,6 +107,9 @@ class FolderStore:
         except OSError as error:
             raise self._unavailable("written", error) from error
 
+    def close(self) -> None:
+        """Return: no file stays open between two calls."""
+
     def _path(self, key: str) -> Path:
         folder, slash, name = key.rpartition("/")
         return Path(f"{self._root}/{folder}{slash}+{name[:_SPREAD_CHARACTERS]}/{name}")

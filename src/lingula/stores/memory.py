@@ -52,3 +52,6 @@ class MemoryStore:
 
     def check(self) -> None:
         """Return: memory always answers."""
+
+    def close(self) -> None:
+        """Return: there is nothing to let go of."""

@@ -34,6 +34,9 @@ class ObjectStore(Protocol):
     def check(self) -> None:
         """Return if the place can be read and written now; raises `BackendUnavailable` if not."""
 
+    def close(self) -> None:
+        """Let go of connections; the last call of all, and calling it twice is no error."""
+
 
 def open_store(url: str) -> ObjectStore:
     """Open the store a URL names: ``file:///path`` or ``memory://``."""

@@ -17,9 +17,10 @@ from pydantic import SecretStr
 from lingula.doors.cli.files import find_files
 from lingula.doors.cli.output import NOTICE, say
 from lingula.doors.cli.samples import shipped_samples
-from lingula.doors.cli.sender import Sender
 from lingula.doors.cli.server import address_of, bind, serve_http
 from lingula.doors.credentials import digest, hash_password, new_secret
+from lingula.doors.sending.patience import Patience
+from lingula.doors.sending.sender import open_sender
 from lingula.errors import LingulaError
 from lingula.log import set_up_log
 from lingula.radiology.identifiers import SiteName
@@ -95,7 +96,7 @@ class _Trickle:
     def __init__(self, address: str, key: str, files: Sequence[Path]) -> None:
         self._stop = threading.Event()
         self._files = files
-        self._sender = Sender(address, SecretStr(key), wait=self._stop.wait)
+        self._sender = open_sender(address, SecretStr(key), Patience(wait=self._stop.wait))
         self._thread = threading.Thread(target=self._run, name="lingula-demo", daemon=True)
 
     def start(self) -> None:

@@ -10,7 +10,19 @@ import typer
 from typer.main import get_command
 
 from lingula import __version__
-from lingula.doors.cli import about, accounts, assess, compare, dataset, evaluate, models, send, serve, training
+from lingula.doors.cli import (
+    about,
+    accounts,
+    assess,
+    compare,
+    dataset,
+    evaluate,
+    models,
+    send,
+    serve,
+    simulate,
+    training,
+)
 from lingula.doors.cli.exits import INTERNAL, INTERRUPTED, OK, USAGE, exit_code
 from lingula.doors.cli.output import NOTICE, say, show_line
 from lingula.errors import LingulaError
@@ -32,7 +44,7 @@ app.command(rich_help_panel=RUN)(serve.serve)
 app.command(rich_help_panel=RUN)(about.health)
 app.command(rich_help_panel=ASK)(assess.assess)
 app.command(rich_help_panel=ASK)(send.send)
-app.command(rich_help_panel=ASK)(send.simulate)
+app.command(rich_help_panel=ASK)(simulate.simulate)
 app.add_typer(dataset.app, name="dataset", rich_help_panel=TEACH)
 app.command(rich_help_panel=TEACH)(training.train)
 app.command(rich_help_panel=TEACH)(training.export)

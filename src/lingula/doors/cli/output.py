@@ -58,8 +58,13 @@ class Tally:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Leave the line, so that others may write; ending twice does no harm."""
         if self._is_shown and self._done:
             sys.stderr.write("\n")
+        self._is_shown = False
 
     def step(self) -> None:
         """Count one more."""

@@ -1,11 +1,8 @@
-"""``lingula send`` and ``lingula simulate``: a hospital sending to a Lingula somewhere else."""
+"""``lingula send``: radiographs go to a Lingula somewhere else, through any of its doors."""
 
-import itertools
 import json
-import random
 import time
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -16,16 +13,18 @@ import typer
 from lingula.doors.cli.exits import OK, UNREADABLE
 from lingula.doors.cli.files import Given, find_files
 from lingula.doors.cli.output import Tally, say, show_line
-from lingula.errors import NotFound
 
 if TYPE_CHECKING:
-    from lingula.doors.cli.sender import Sender, Sent
+    from lingula.doors.sending.patience import Patience
+    from lingula.doors.sending.sender import Sender, Sent
 
-To = Annotated[str, typer.Option("--to", help="Address of the receiving Lingula: http(s)://...", show_default=False)]
-Key = Annotated[str | None, typer.Option(help="The sending site's API key.", show_default="LINGULA_API_KEY")]
+WAYS = "http(s)://HOST, dicom://AET@HOST:PORT, s3://BUCKET/PREFIX or file:///FOLDER"
+
+To = Annotated[str, typer.Option("--to", help=f"Address of the receiving Lingula: {WAYS}.", show_default=False)]
+Key = Annotated[
+    str | None, typer.Option(help="The sending site's API key, for http(s)://.", show_default="LINGULA_API_KEY")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per file.")]
-
-_NORMAL, _OTHER = "NORMAL", "PNEUMONIA"
 
 
 def send(
@@ -37,74 +36,72 @@ def send(
     as_json: AsJson = False,
 ) -> int:
     """Send radiographs to a Lingula; ends with 0 if all are kept there, 2 if any was refused."""
-    files = find_files(paths)
-    counted: Counter[str] = Counter()
+    from lingula.doors.sending.patience import Patience
+
+    files, patience = find_files(paths), Patience()
+    counted = Count(patience)
     with (
-        closing(_open_sender(to, key)) as sender,
+        closing(open_sender_with_key(to, key, patience)) as sender,
         ThreadPoolExecutor(connections) as pool,
         Tally("sent", len(files)) as tally,
     ):
-        outcomes = pool.map(lambda one: sender.send(one.path.read_bytes()), files)
+        outcomes = pool.map(lambda one: sender.send(one.path.read_bytes(), one.path.name), files)
         try:
             for given, sent in zip(files, outcomes, strict=True):
-                counted[sent.outcome] += 1
-                _show(given, sent, as_json=as_json)
-                tally.step()
+                counted.add(sent)
+                show_sent(given, sent, as_json=as_json)
+                tally.show(counted.total, len(files))
         finally:
             pool.shutdown(cancel_futures=True)  # after an error nothing more is begun
-    say(", ".join(f"{count} {outcome}" for outcome, count in sorted(counted.items())) or "nothing to send")
-    return UNREADABLE if counted["refused"] else OK
+            tally.end()
+            counted.say(len(files) - counted.total)
+    return UNREADABLE if counted.refused else OK
 
 
-def simulate(
-    *,
-    to: To,
-    every: Annotated[float, typer.Option(min=0.0, help="Seconds between two radiographs, on average.")] = 3.0,
-    mix: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of normal radiographs.")] = 0.8,
-    source: Annotated[
-        Path | None, typer.Option(help="Folder of radiographs.", show_default="the shipped samples")
-    ] = None,
-    count: Annotated[int | None, typer.Option(min=1, help="How many to send.", show_default="until Ctrl-C")] = None,
-    key: Key = None,
-) -> int:
-    """Be a hospital: send radiographs at random times, each as a new one, until Ctrl-C."""
-    from lingula.doors.cli.renewed import renew
+class Count:
+    """What became of the radiographs so far, told at the end in one line."""
 
-    chosen = random.Random()  # noqa: S311 - no secret
-    normal, other = _sort_by_class(source)
-    with closing(_open_sender(to, key)) as sender, Tally("sent", count) as tally:
-        for number in itertools.islice(itertools.count(), count):
-            if number:
-                time.sleep(chosen.uniform(0.5, 1.5) * every)
-            wanted = normal if chosen.random() < mix else other
-            given = chosen.choice(wanted or normal or other)
-            _show(given, sender.send(renew(given.path.read_bytes())), as_json=False)
-            tally.step()
-    return OK
+    def __init__(self, patience: "Patience") -> None:
+        self._patience = patience
+        self._by_outcome: Counter[str] = Counter()
+        self._began = time.monotonic()
 
+    @property
+    def total(self) -> int:
+        """How many were answered."""
+        return self._by_outcome.total()
 
-def _sort_by_class(source: Path | None) -> tuple[Sequence[Given], Sequence[Given]]:
-    """Give normal and other radiographs; a folder without classes counts as one."""
-    if source is None:
-        from lingula.doors.cli.samples import shipped_samples
+    @property
+    def refused(self) -> int:
+        """How many were no radiographs."""
+        return self._by_outcome["refused"]
 
-        samples = shipped_samples()
-        files = [(Given(path=one.path, name=Path(one.path.name)), one.is_normal) for one in samples]
-    else:
-        files = [(given, _NORMAL in given.path.parts) for given in find_files([source])]
-    if not files:
-        raise NotFound(f"there is no radiograph in {source}")
-    return [given for given, is_normal in files if is_normal], [given for given, is_normal in files if not is_normal]
+    def add(self, sent: "Sent") -> None:
+        """Count one."""
+        self._by_outcome[sent.outcome.value] += 1
+
+    def say(self, left: int = 0) -> None:
+        """Tell what became of all, and of those left."""
+        parts = [f"{count} {outcome}" for outcome, count in sorted(self._by_outcome.items())]
+        if left:
+            parts.append(f"{left} without an answer")
+        if again := self._patience.again:
+            parts.append(f"{again} tried again")
+        seconds = time.monotonic() - self._began
+        pace = f" in {seconds:.1f} s ({self.total / seconds:.1f}/s)" if self.total and seconds else ""
+        say((", ".join(parts) or "nothing to send") + pace)
 
 
-def _open_sender(to: str, key: str | None) -> "Sender":
-    from lingula.doors.cli.sender import Sender
+def open_sender_with_key(to: str, key: str | None, patience: "Patience") -> "Sender":
+    """Open the way to an address, with the key given or the one of the settings."""
+    from lingula.doors.sending.sender import open_sender
     from lingula.settings import load_settings
 
-    return Sender(to, load_settings({"api_key": key}).api_key)
+    return open_sender(to, load_settings({"api_key": key}).api_key, patience)
 
 
-def _show(given: Given, sent: "Sent", *, as_json: bool) -> None:
+def show_sent(given: Given, sent: "Sent", *, as_json: bool) -> None:
+    """Print what became of one file: as JSON always, for people if it was not kept."""
     if as_json:
         row = {"path": str(given.path), "outcome": sent.outcome.value, "reason": sent.reason}
         show_line(json.dumps(row | {"instance": sent.instance, "study": sent.study}, ensure_ascii=False))

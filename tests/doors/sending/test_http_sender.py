@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic import SecretStr
 
-from lingula.doors.cli.sender import ATTEMPTS, Outcome, Sender
+from lingula.doors.sending.patience import ATTEMPTS, Patience
+from lingula.doors.sending.sender import Outcome, Sender, open_sender
 from lingula.errors import BackendUnavailable, NotAllowed, NotFound, SettingsError
 
 Answer = tuple[int, dict[str, str], dict[str, object]]  # status, headers, body
@@ -64,7 +65,7 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def sender(scripted: Scripted, waits: list[float]) -> Iterator[Sender]:
-    made = Sender(scripted.address + "/", SecretStr("the-key"), wait=waits.append)
+    made = open_sender(scripted.address + "/", SecretStr("the-key"), Patience(wait=waits.append))
     yield made
     made.close()
 
@@ -103,7 +104,9 @@ def test_a_server_that_never_takes_it_is_given_up_after_growing_waits(
 
 
 def test_nobody_at_the_address_is_tried_again(waits: list[float]) -> None:
-    sender = Sender("http://127.0.0.1:9", None, wait=waits.append)  # the discard port: nothing listens there
+    sender = open_sender(
+        "http://127.0.0.1:9", None, Patience(wait=waits.append)
+    )  # the discard port: nothing listens there
     with pytest.raises(BackendUnavailable, match="ConnectError"):
         sender.send(b"x")
     sender.close()
@@ -126,6 +129,6 @@ def test_a_wrong_key_or_address_stops_everything(
         sender.send(b"x")
 
 
-def test_only_http_is_spoken() -> None:
-    with pytest.raises(SettingsError, match="http://"):
-        Sender("ftp://somewhere", None)
+def test_an_unknown_way_is_named_with_those_there_are() -> None:
+    with pytest.raises(SettingsError, match=r"'ftp'.*http://"):
+        open_sender("ftp://somewhere")

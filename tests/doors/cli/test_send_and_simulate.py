@@ -1,0 +1,80 @@
+"""Sending through other doors than HTTP, several hospitals at once, and a pause."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from made.commands import Lingula
+
+from lingula.doors.cli.simulate import hospitals
+from lingula.errors import SettingsError
+
+
+def test_send_puts_files_into_a_folder_and_tells_the_tally(lingula: Lingula, pictures: Path, tmp_path: Path) -> None:
+    target = tmp_path / "incoming"
+    target.mkdir()
+    ended = lingula("send", pictures, "--to", target.as_uri())
+    assert ended.code == 0
+    assert "2 received in " in ended.err
+    assert "1 known" in lingula("send", pictures / "a.jpg", "--to", target.as_uri()).err
+    assert len(list(target.iterdir())) == 2
+
+
+def test_what_was_not_sent_is_counted_when_nobody_answers(lingula: Lingula, pictures: Path, tmp_path: Path) -> None:
+    ended = lingula("send", pictures, "--to", (tmp_path / "missing").as_uri())
+    assert ended.code == 4
+    assert "2 without an answer" in ended.err
+
+
+def test_several_hospitals_send_at_the_same_time(lingula: Lingula, pictures: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("north", "south")]
+    for folder in folders:
+        folder.mkdir()
+    to = [word for folder in folders for word in ("--to", folder.as_uri())]
+    ended = lingula("simulate", *to, "--every", "0.001", "--count", "40", "--source", pictures)
+    assert ended.code == 0
+    assert "40 received" in ended.err
+    assert [len(list(folder.iterdir())) > 0 for folder in folders] == [True, True]
+    assert sum(len(list(folder.iterdir())) for folder in folders) == 40
+
+
+def test_keys_and_addresses_are_paired_or_shared() -> None:
+    assert hospitals(["a", "b"], ["one"]) == [("a", "one"), ("b", "one")]
+    assert hospitals(["a", "b"], ["one", "two"]) == [("a", "one"), ("b", "two")]
+    assert hospitals(["a"], []) == [("a", None)]
+    with pytest.raises(SettingsError, match="2 addresses and 3 keys"):
+        hospitals(["a", "b"], ["one", "two", "three"])
+
+
+def test_the_signal_usr1_pauses_and_goes_on(pictures: Path, tmp_path: Path) -> None:
+    target = tmp_path / "incoming"
+    target.mkdir()
+    words = ("simulate", "--to", target.as_uri(), "--every", "0.01", "--source", str(pictures))
+    hospital = subprocess.Popen([sys.executable, "-m", "lingula", *words], stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until_more(target, 0)
+        os.kill(hospital.pid, signal.SIGUSR1)
+        time.sleep(0.3)  # one may be under way
+        resting = len(list(target.iterdir()))
+        time.sleep(0.3)
+        assert len(list(target.iterdir())) == resting
+        os.kill(hospital.pid, signal.SIGUSR1)
+        wait_until_more(target, resting)
+    finally:
+        hospital.send_signal(signal.SIGINT)
+        _, said = hospital.communicate(timeout=20)
+    assert hospital.returncode == 130
+    assert "paused" in said
+    assert "going on" in said
+    assert f"{len(list(target.iterdir()))} received" in said
+
+
+def wait_until_more(folder: Path, than: int) -> None:
+    deadline = time.monotonic() + 20
+    while len([path for path in folder.iterdir() if path.suffix == ".jpg"]) <= than:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -62,4 +62,9 @@ def _read_until(process: subprocess.Popen[str], until: str) -> str:
 
 def settings_for(home: Path, package: Path) -> dict[str, str]:
     """Give a server a home of its own and a package."""
-    return {"LINGULA_HOME": str(home), "LINGULA_PACKAGE": str(package), "LINGULA_LOG_LEVEL": "warning"}
+    return {
+        "LINGULA_HOME": str(home),
+        "LINGULA_PACKAGE": str(package),
+        "LINGULA_LOG_LEVEL": "warning",
+        "LINGULA_DICOM_PORT": "0",  # any: several servers may run beside one another
+    }

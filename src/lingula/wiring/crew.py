@@ -1,14 +1,17 @@
-"""The threads of a running system: workers that assess, one that looks after what was lost, and what runs beside."""
+"""The threads of a running system: workers that assess, and what is done again and again beside them."""
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lingula.errors import BackendUnavailable
-from lingula.triage.upkeep import Upkeep
 from lingula.triage.worker import Worker, repeat
 
-_LONGEST_STOP_SECONDS = 30.0  # what is under way is finished first
+LONGEST_STOP_SECONDS = 20.0  # what is under way is finished first; orchestrators kill after 30
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,32 +28,25 @@ class Round:
 
 
 class Crew:
-    """Workers and upkeep, started and stopped together.
+    """Workers and rounds, started and stopped together; a process that only receives or shows has none.
 
     Parameters
     ----------
     workers
         One thread each.
-    upkeep
-        Looks once at the start, then every `upkeep_every_seconds`.
     rounds
-        What else is done again and again.
+        What is done again and again, one thread each: upkeep, following the shelf, a candidate in shadow.
     """
 
-    def __init__(
-        self, workers: Sequence[Worker], upkeep: Upkeep, upkeep_every_seconds: float, rounds: Sequence[Round] = ()
-    ) -> None:
+    def __init__(self, workers: Sequence[Worker] = (), rounds: Sequence[Round] = ()) -> None:
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=worker.run, args=(self._stop,), name=f"lingula-worker-{number}", daemon=True)
             for number, worker in enumerate(workers)
         ]
-        self._upkeep = upkeep
-        self._is_rebuilt = False
-        looking = Round(name="upkeep", work=self._look, every_seconds=upkeep_every_seconds)
         self._threads += [
             threading.Thread(target=one.run, args=(self._stop,), name=f"lingula-{one.name}", daemon=True)
-            for one in (looking, *rounds)
+            for one in rounds
         ]
 
     def start(self) -> None:
@@ -59,21 +55,19 @@ class Crew:
             thread.start()
 
     def stop(self) -> None:
-        """Let every thread finish what it has begun, and wait for it."""
+        """Let every thread finish what it has begun, and wait for it; whoever hangs in a place is left behind."""
         self._stop.set()
+        deadline = time.monotonic() + LONGEST_STOP_SECONDS
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(_LONGEST_STOP_SECONDS)
+                thread.join(max(0.0, deadline - time.monotonic()))
+        if late := sum(thread.is_alive() for thread in self._threads):
+            _log.warning(
+                "threads did not finish in time; what they hold comes back by its lease", extra={"count": late}
+            )
 
     def check(self) -> None:
         """Return if all threads are at work; raises `BackendUnavailable` if one ended."""
         ended = [thread.name for thread in self._threads if not thread.is_alive()]
         if ended:
             raise BackendUnavailable(f"{ended[0]} has ended; the log says why, start Lingula again")
-
-    def _look(self) -> None:
-        """Mend what was left behind first, then look for what was lost."""
-        if not self._is_rebuilt:
-            self._upkeep.rebuild_queue()
-            self._is_rebuilt = True
-        self._upkeep.run_once()

@@ -1,18 +1,14 @@
 """Numbers that are looked up when the metrics are asked for: what waits, and which packages are at work."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+from lingula.errors import LingulaError
 from lingula.monitoring.metrics import Metrics
 from lingula.radiology.study import Priority
 from lingula.triage.events import Clock
+from lingula.wiring.parts import Part
 from lingula.wiring.places import Places
 from lingula.wiring.takeup import TakeUp
-
-
-def watch(metrics: Metrics, places: Places, take_up: TakeUp, clock: Clock) -> None:
-    """Let the metrics look up everything below."""
-    watch_places(metrics, places, clock)
-    watch_packages(metrics, take_up)
 
 
 def watch_places(metrics: Metrics, places: Places, clock: Clock) -> None:
@@ -53,3 +49,32 @@ def watch_packages(metrics: Metrics, take_up: TakeUp) -> None:
     metrics.watch("lingula_package", "The package that assesses.", ("package", "sha256"), package)
     metrics.watch("lingula_package_is_behind", "1: a decided package could not be taken up.", ("stage",), behind)
     metrics.watch("lingula_shadow_statements", "Made in shadow by this process.", ("package", "status"), statements)
+
+
+def watch_parts(metrics: Metrics, parts: Collection[Part]) -> None:
+    """Show what this process does."""
+    numbers = [((part.value,), float(part in parts)) for part in Part]
+    metrics.watch("lingula_part", "1: this process does it.", ("part",), lambda: numbers)
+
+
+def watch_doors(metrics: Metrics, doors: Mapping[str, Callable[[], None]]) -> None:
+    """Show which doors beside HTTP stand open; those added to `doors` later are shown from then on.
+
+    Parameters
+    ----------
+    doors
+        By the door's name: returns if it is open, raises if it has ended.
+    """
+
+    def standing() -> Sequence[tuple[tuple[str, ...], float]]:
+        return [((name,), float(_is_well(check))) for name, check in sorted(dict(doors).items())]
+
+    metrics.watch("lingula_door_open", "1: the door lets radiographs in.", ("door",), standing)
+
+
+def _is_well(check: Callable[[], None]) -> bool:
+    try:
+        check()
+    except LingulaError:
+        return False
+    return True

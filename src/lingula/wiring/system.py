@@ -1,12 +1,12 @@
 """All parts of a running Lingula, put together once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from lingula.log import log_event
 from lingula.modelpackage.archive import ModelPackage
-from lingula.monitoring.health import Health
+from lingula.monitoring.health import Check, Health
 from lingula.monitoring.metrics import Metrics
 from lingula.queues.queue import WorkQueue
 from lingula.radiology.study import Priority
@@ -15,23 +15,21 @@ from lingula.records.records import Records
 from lingula.registry import Registry
 from lingula.settings import Settings
 from lingula.stores.store import ObjectStore
-from lingula.triage.assess import Assessor
 from lingula.triage.events import Clock
-from lingula.triage.infer import Engine, Model
 from lingula.triage.receive import Receiver
 from lingula.triage.review import Reviews
 from lingula.triage.serving import Serving
 from lingula.triage.shadow import Shadow
 from lingula.triage.upkeep import Upkeep
-from lingula.triage.worker import Worker
 from lingula.triage.worklist import Worklist
-from lingula.wiring.crew import Crew, Round
-from lingula.wiring.gauges import watch
+from lingula.wiring.assessing import Assessing, load_assessing, make_crew
+from lingula.wiring.crew import Crew
+from lingula.wiring.gauges import watch_doors, watch_packages, watch_parts, watch_places
 from lingula.wiring.hub import EventHub
+from lingula.wiring.parts import ALL, Part, must_be_shared
 from lingula.wiring.places import Places, open_places
-from lingula.wiring.takeup import EVERY_SECONDS, TakeUp
-
-_SHADOW_EVERY_SECONDS = 0.5  # between two looks for what a candidate has not seen
+from lingula.wiring.shown import ShownPackage
+from lingula.wiring.takeup import TakeUp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +40,24 @@ class System:
     >>> system.start()  # doctest: +SKIP
     >>> system.receiver.receive(data, site=SiteName("north"), door="http")  # doctest: +SKIP
     >>> system.stop()  # doctest: +SKIP
+
+    Parameters
+    ----------
+    assessing
+        The model and what belongs to it; None in a process without the part `work`.
+    shown
+        Gives the package that assesses, whether here or elsewhere.
     """
 
     settings: Settings
     clock: Clock
+    parts: frozenset[Part]
     store: ObjectStore
     queue: WorkQueue
     records: Records
     accounts: Accounts
-    serving: Serving
-    take_up: TakeUp
+    assessing: Assessing | None
+    shown: Callable[[], ModelPackage]
     receiver: Receiver
     worklist: Worklist
     reviews: Reviews
@@ -60,16 +66,38 @@ class System:
     metrics: Metrics
     health: Health
     crew: Crew
+    doors: dict[str, Check] = field(default_factory=dict)
 
     @property
     def package(self) -> ModelPackage:
-        """The model package that assesses."""
-        return self.serving.model.package
+        """The model package that assesses, here or in the processes that work."""
+        return self.shown()
+
+    @property
+    def serving(self) -> Serving:
+        """The model that assesses in this process, which must have the part `work`."""
+        return self._assessing.serving
+
+    @property
+    def take_up(self) -> TakeUp:
+        """Who follows the shelf in this process, which must have the part `work`."""
+        return self._assessing.take_up
 
     @property
     def shadow(self) -> Shadow:
         """Where a candidate assesses unseen."""
         return self.take_up.shadow
+
+    @property
+    def _assessing(self) -> Assessing:
+        if self.assessing is None:
+            raise TypeError(f"a process that does {', '.join(sorted(self.parts))} has no model")
+        return self.assessing
+
+    def watch_door(self, name: str, check: Check) -> None:
+        """Let health and metrics know a door that stands open by itself, by its name."""
+        self.doors[name] = check
+        self.health.add(name, check)
 
     def start(self) -> None:
         """Begin to fan out events, to assess, and to look after what was left behind."""
@@ -83,23 +111,25 @@ class System:
         self.records.close()
 
 
-def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -> System:
+def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC), parts: Collection[Part] = ALL) -> System:
     """Put a system together; nothing runs until it is started.
 
     Parameters
     ----------
     clock
         Gives the time, aware and in UTC; injected for tests.
+    parts
+        What this process does; only one that works loads a model.
 
     Raises
     ------
     SettingsError, BackendUnavailable
-        If a place cannot be opened.
+        If a place cannot be opened, or cannot be shared with the processes that do the other parts.
     NotFound, PackageDamaged, PackageTooNew
         If the model package cannot be used.
     """
+    must_be_shared(settings, parts)
     registry = Registry(settings.registry, clock=clock)
-    serving = Serving(_load(registry.open(settings.package), settings))
     places = open_places(settings)
     metrics = Metrics()
     hub = EventHub(places.records.add_timeline, [metrics.count, log_event])
@@ -112,70 +142,45 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -
         limit_bytes=settings.upload_limit_bytes,
     )
     upkeep = Upkeep(records=places.records, queue=places.queue, store=places.store, receiver=receiver, clock=clock)
-    take_up = _take_up(settings, places, registry, serving, clock)
-    workers = _workers(settings, places, serving, hub, clock)
-    crew = Crew(workers, upkeep, settings.upkeep_every_seconds, _rounds(take_up))
-    watch(metrics, places, take_up, clock)
-    return System(
+    assessing = load_assessing(settings, places, registry, clock) if Part.WORK in parts else None
+    crew = make_crew(settings, places, assessing, upkeep, hub.notify, clock) if assessing else Crew()
+    system = System(
         settings=settings,
         clock=clock,
+        parts=frozenset(parts),
         store=places.store,
         queue=places.queue,
         records=places.records,
         accounts=places.accounts,
-        serving=serving,
-        take_up=take_up,
+        assessing=assessing,
+        shown=_shown(registry, settings, assessing),
         receiver=receiver,
         worklist=Worklist(records=places.records, clock=clock, caps=_caps(settings)),
         reviews=Reviews(records=places.records, notify=hub.notify, clock=clock, claim_minutes=settings.claim_minutes),
         upkeep=upkeep,
         hub=hub,
         metrics=metrics,
-        health=_health(places, serving, crew),
+        health=_health(places, assessing, crew),
         crew=crew,
     )
+    _watch(system, places)
+    return system
 
 
-def _load(package: ModelPackage, settings: Settings) -> Model:
-    return Model(package, engine=Engine(settings.engine), threads=1, largest_batch=settings.batch_size)
+def _shown(registry: Registry, settings: Settings, assessing: Assessing | None) -> Callable[[], ModelPackage]:
+    if assessing is None:
+        return ShownPackage(registry, settings.package)
+    return lambda: assessing.serving.model.package
 
 
-def _take_up(settings: Settings, places: Places, registry: Registry, serving: Serving, clock: Clock) -> TakeUp:
-    return TakeUp(
-        registry=registry,
-        serving=serving,
-        shadow=Shadow(
-            store=places.store, records=places.records, shadows=places.shadows, queue=places.queue, clock=clock
-        ),
-        load=lambda package: _load(package, settings),
-        is_pinned=settings.package is not None,
-    )
-
-
-def _workers(settings: Settings, places: Places, serving: Serving, hub: EventHub, clock: Clock) -> Sequence[Worker]:
-    assessor = Assessor(
-        store=places.store,
-        records=places.records,
-        queue=places.queue,
-        serving=serving,
-        notify=hub.notify,
-        clock=clock,
-        most_attempts=settings.attempts,
-    )
-    worker = Worker(
-        queue=places.queue,
-        assessor=assessor,
-        batch_size=settings.batch_size,
-        retry_delay_seconds=settings.retry_delay_seconds,
-    )
-    return [worker] * settings.workers  # a worker holds no state, so one may run in many threads
-
-
-def _rounds(take_up: TakeUp) -> Sequence[Round]:
-    return [
-        Round(name="take-up", work=take_up.run_once, every_seconds=EVERY_SECONDS),
-        Round(name="shadow", work=take_up.shadow.run_once, every_seconds=_SHADOW_EVERY_SECONDS),
-    ]
+def _watch(system: System, places: Places) -> None:
+    """Let the metrics look up what waits, which parts this process has, and what belongs to each."""
+    watch_places(system.metrics, places, system.clock)
+    watch_parts(system.metrics, system.parts)
+    if system.assessing is not None:
+        watch_packages(system.metrics, system.assessing.take_up)
+    if Part.RECEIVE in system.parts:
+        watch_doors(system.metrics, system.doors)
 
 
 def _caps(settings: Settings) -> dict[Priority, timedelta]:
@@ -185,13 +190,12 @@ def _caps(settings: Settings) -> dict[Priority, timedelta]:
     }
 
 
-def _health(places: Places, serving: Serving, crew: Crew) -> Health:
-    return Health(
-        {
-            "store": places.store.check,
-            "queue": places.queue.check,
-            "records": places.records.check,
-            "model": serving.check,
-            "threads": crew.check,
-        }
-    )
+def _health(places: Places, assessing: Assessing | None, crew: Crew) -> Health:
+    checks: dict[str, Check] = {
+        "store": places.store.check,
+        "queue": places.queue.check,
+        "records": places.records.check,
+    }
+    if assessing is not None:
+        checks |= {"model": assessing.serving.check, "threads": crew.check}
+    return Health(checks)

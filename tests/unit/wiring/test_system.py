@@ -14,7 +14,8 @@ from lingula.radiology.identifiers import SiteName
 from lingula.radiology.study import Band, Priority, Status
 from lingula.settings import FlagValue, load_settings
 from lingula.wiring import System, build_system
-from lingula.wiring.crew import Crew
+from lingula.wiring.assessing import looking_after
+from lingula.wiring.crew import Crew, Round
 
 NORTH = SiteName("north")
 
@@ -128,7 +129,8 @@ def test_an_outage_only_delays_upkeep() -> None:
         def run_once(self) -> None:
             looked.release()
 
-    crew = Crew([], Flickering(), 0.01)  # type: ignore[arg-type]  # the two methods a crew calls
+    look = looking_after(Flickering(), is_forgetful=True)  # type: ignore[arg-type]  # the two methods it calls
+    crew = Crew([], [Round(name="upkeep", work=look, every_seconds=0.01)])
     crew.start()
     assert looked.acquire(timeout=30)
     crew.stop()

@@ -1,20 +1,24 @@
 """Runs the HTTP door until it is told to stop, and leaves nothing half-done behind."""
 
+import asyncio
 import errno
 import gc
 import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
-from lingula.errors import SettingsError
+from lingula.doors.cli.output import say
+from lingula.errors import LingulaError, SettingsError
 
 if TYPE_CHECKING:
+    from lingula.doors.standing import OpenDoors
     from lingula.wiring import System
 
 _NEXT_PORTS = 20
@@ -60,15 +64,27 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{shown}:{port}"
 
 
-def serve_http(system: "System", listening: socket.socket, announce: Callable[[], None]) -> None:
+def serve_http(
+    system: "System", listening: socket.socket, announce: Callable[[], None], *, must_open: bool = True
+) -> None:
     """Start the system, answer requests until a signal comes, and stop the system whatever happens.
+
+    The doors that stand open by themselves open right after HTTP answers, and close before the system stops.
 
     Parameters
     ----------
     announce
         Called once requests are answered.
+    must_open
+        Whether the program ends if one of those doors cannot be opened; if not, it is only said.
+
+    Raises
+    ------
+    SettingsError, BackendUnavailable
+        If a door cannot be opened, once everything is stopped.
     """
     from lingula.doors.http.app import create_app
+    from lingula.doors.standing import OpenDoors, standing_doors
 
     config = uvicorn.Config(
         create_app(system),
@@ -80,28 +96,55 @@ def serve_http(system: "System", listening: socket.socket, announce: Callable[[]
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     signal.signal(signal.SIGTERM, _end)
+    doors = OpenDoors(system, standing_doors(system))
+    server = _Server(config, announce, doors, must_open=must_open)
     try:
         gc.collect()
         gc.freeze()  # what is loaded by now stays; looking through it again and again would make answers wait
         system.start()
-        _AnnouncingServer(config, announce).run(sockets=[listening])
+        server.run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:
+        doors.close()
         system.stop()
+    if server.error is not None:
+        raise server.error
 
 
-class _AnnouncingServer(uvicorn.Server):
-    """Says when it is ready."""
+class _Server(uvicorn.Server):
+    """Says when it is ready, then opens the other doors; closes them while it closes itself."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, announce: Callable[[], None], doors: "OpenDoors", *, must_open: bool
+    ) -> None:
         super().__init__(config)
         self._announce = announce
+        self._doors = doors
+        self._must_open = must_open
+        self.error: LingulaError | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, then say so."""
         await super().startup(sockets)
         self._announce()
+        threading.Thread(target=self._open_doors, name="lingula-doors", daemon=True).start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nothing new in through any door, and finish what is begun."""
+        closing = asyncio.get_running_loop().run_in_executor(None, self._doors.close)
+        await super().shutdown(sockets)
+        await closing
+
+    def _open_doors(self) -> None:
+        try:
+            self._doors.open()
+        except LingulaError as error:
+            if self._must_open:
+                self.error = error
+                self.should_exit = True  # said by whoever runs the program, once everything is stopped
+            else:
+                say(f"a door stays closed: {error}")
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of a signal's function

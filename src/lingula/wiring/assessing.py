@@ -1,0 +1,102 @@
+"""What only a process that assesses has: the model, its workers, and whoever follows the shelf and mends the queue."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lingula.modelpackage.archive import ModelPackage
+from lingula.registry import Registry
+from lingula.settings import Settings
+from lingula.triage.assess import Assessor
+from lingula.triage.events import Clock, Notify
+from lingula.triage.infer import Engine, Model
+from lingula.triage.serving import Serving
+from lingula.triage.shadow import Shadow
+from lingula.triage.upkeep import Upkeep
+from lingula.triage.worker import Worker
+from lingula.wiring.crew import Crew, Round
+from lingula.wiring.parts import is_alone
+from lingula.wiring.places import Places
+from lingula.wiring.takeup import EVERY_SECONDS, TakeUp
+
+_SHADOW_EVERY_SECONDS = 0.5  # between two looks for what a candidate has not seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessing:
+    """The model that serves, and what keeps it the one that people decided on."""
+
+    serving: Serving
+    take_up: TakeUp
+
+
+def load_assessing(settings: Settings, places: Places, registry: Registry, clock: Clock) -> Assessing:
+    """Load the model package that serves, warm.
+
+    Raises
+    ------
+    NotFound, PackageDamaged, PackageTooNew
+        If the package cannot be used.
+    """
+
+    def load(package: ModelPackage) -> Model:
+        return Model(package, engine=Engine(settings.engine), threads=1, largest_batch=settings.batch_size)
+
+    serving = Serving(load(registry.open(settings.package)))
+    shadow = Shadow(store=places.store, records=places.records, shadows=places.shadows, queue=places.queue, clock=clock)
+    take_up = TakeUp(
+        registry=registry, serving=serving, shadow=shadow, load=load, is_pinned=settings.package is not None
+    )
+    return Assessing(serving=serving, take_up=take_up)
+
+
+def make_crew(
+    settings: Settings, places: Places, assessing: Assessing, upkeep: Upkeep, notify: Notify, clock: Clock
+) -> Crew:
+    """Make the threads of a process that assesses; none runs yet."""
+    assessor = Assessor(
+        store=places.store,
+        records=places.records,
+        queue=places.queue,
+        serving=assessing.serving,
+        notify=notify,
+        clock=clock,
+        most_attempts=settings.attempts,
+    )
+    worker = Worker(
+        queue=places.queue,
+        assessor=assessor,
+        batch_size=settings.batch_size,
+        retry_delay_seconds=settings.retry_delay_seconds,
+    )
+    workers = [worker] * settings.workers  # a worker holds no state, so one may run in many threads
+    return Crew(workers, _rounds(settings, assessing.take_up, upkeep))
+
+
+def _rounds(settings: Settings, take_up: TakeUp, upkeep: Upkeep) -> Sequence[Round]:
+    look = looking_after(upkeep, is_forgetful=is_alone(settings))
+    return [
+        Round(name="upkeep", work=look, every_seconds=settings.upkeep_every_seconds),
+        Round(name="take-up", work=take_up.run_once, every_seconds=EVERY_SECONDS),
+        Round(name="shadow", work=take_up.shadow.run_once, every_seconds=_SHADOW_EVERY_SECONDS),
+    ]
+
+
+def looking_after(upkeep: Upkeep, *, is_forgetful: bool) -> Callable[[], None]:
+    """Give what one look of upkeep does: mend what was left behind first, then look for what was lost.
+
+    Parameters
+    ----------
+    is_forgetful
+        Whether the queue forgets its notes when the program ends, so that all are written again at the first look. One
+        that keeps them needs that not: every program that starts would write all notes once more.
+    """
+    is_whole = not is_forgetful
+
+    def look() -> None:
+        nonlocal is_whole
+        if not is_whole:
+            upkeep.rebuild_queue()
+            is_whole = True
+        upkeep.run_once()
+
+    return look

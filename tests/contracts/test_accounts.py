@@ -7,7 +7,8 @@ import pytest
 from made.arrivals import NOON, NORTH, SOUTH, after
 
 from lingula.errors import Conflict, NotFound
-from lingula.records.accounts import Access, Accounts, Role, Session, Site, User
+from lingula.radiology.identifiers import SiteName
+from lingula.records.accounts import Access, Accounts, Binding, BindingKind, Role, Session, Site, User
 
 ANN = User(
     name="ann",
@@ -166,3 +167,108 @@ def test_lines_added_at_once_by_many_are_all_kept(accounts: Accounts) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(add, range(40)))
     assert {line.resource for line in accounts.accesses(100)} == {f"i{number}" for number in range(40)}
+
+
+def bound(kind: BindingKind, value: str, site: SiteName = NORTH) -> Binding:
+    return Binding(kind=kind, value=value, site=site)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (BindingKind.AE_TITLE, "NORTH_CT"),
+        (BindingKind.API_KEY, "9" * 64),
+        (BindingKind.BUCKET, "s3://images/north"),
+        (BindingKind.FOLDER, "/srv/north"),
+    ],
+)
+def test_a_site_has_as_many_bindings_as_it_needs(accounts: Accounts, kind: BindingKind, value: str) -> None:
+    accounts.add_site(NORTHERN)
+    accounts.add_binding(bound(kind, value))
+    accounts.add_binding(bound(kind, value + "2"))
+    assert accounts.site_of(kind, value) == accounts.site_of(kind, value + "2") == NORTH
+    assert {one.value for one in accounts.bindings(kind)} >= {value, value + "2"}
+    assert set(accounts.bindings(kind)) <= set(accounts.bindings())
+
+
+def test_the_first_title_and_key_are_bindings_too(accounts: Accounts) -> None:
+    accounts.add_site(SOUTHERN)
+    accounts.add_site(NORTHERN)
+    assert accounts.bindings() == [
+        bound(BindingKind.AE_TITLE, "NORTH"),
+        bound(BindingKind.AE_TITLE, "SOUTH", SOUTH),
+        bound(BindingKind.API_KEY, "2" * 64),
+        bound(BindingKind.API_KEY, "3" * 64, SOUTH),
+    ]
+    assert accounts.site_of(BindingKind.AE_TITLE, "SOUTH") == SOUTH
+    assert accounts.bindings(BindingKind.BUCKET) == []
+
+
+def test_every_key_of_a_site_lets_it_in(accounts: Accounts) -> None:
+    accounts.add_site(NORTHERN)
+    accounts.add_site(SOUTHERN)
+    accounts.add_binding(bound(BindingKind.API_KEY, "9" * 64, SOUTH))
+    accounts.add_binding(bound(BindingKind.AE_TITLE, "8" * 16, SOUTH))
+    assert accounts.site_of_key("9" * 64) == accounts.site_of_key("3" * 64) == SOUTHERN
+    with pytest.raises(NotFound):
+        accounts.site_of_key("8" * 16)
+
+
+@pytest.mark.parametrize(("kind", "value"), [(BindingKind.AE_TITLE, "NORTH"), (BindingKind.FOLDER, "/srv/north")])
+def test_what_is_bound_cannot_be_bound_again(accounts: Accounts, kind: BindingKind, value: str) -> None:
+    accounts.add_site(NORTHERN)
+    accounts.add_site(SOUTHERN)
+    if kind is BindingKind.FOLDER:
+        accounts.add_binding(bound(kind, value))
+    for site in (NORTH, SOUTH):
+        with pytest.raises(Conflict, match="north"):
+            accounts.add_binding(bound(kind, value, site))
+    assert accounts.site_of(kind, value) == NORTH
+
+
+def test_another_site_s_further_title_or_key_cannot_be_a_first_one(accounts: Accounts) -> None:
+    accounts.add_site(NORTHERN)
+    accounts.add_binding(bound(BindingKind.AE_TITLE, "SOUTH"))
+    accounts.add_binding(bound(BindingKind.API_KEY, "9" * 64))
+    for other in (SOUTHERN, replace(SOUTHERN, ae_title="S2", api_key_sha256="9" * 64)):
+        with pytest.raises(Conflict, match="another site"):
+            accounts.add_site(other)
+    with pytest.raises(Conflict, match="another site"):
+        accounts.replace_site(replace(NORTHERN, ae_title="SOUTH"))
+    assert accounts.sites() == [NORTHERN]
+
+
+def test_a_binding_that_ends_is_free_for_another_site(accounts: Accounts) -> None:
+    accounts.add_site(NORTHERN)
+    accounts.add_site(SOUTHERN)
+    accounts.add_binding(bound(BindingKind.BUCKET, "s3://images"))
+    accounts.remove_binding(BindingKind.BUCKET, "s3://images")
+    with pytest.raises(NotFound, match="no site"):
+        accounts.site_of(BindingKind.BUCKET, "s3://images")
+    accounts.add_binding(bound(BindingKind.BUCKET, "s3://images", SOUTH))
+    assert accounts.site_of(BindingKind.BUCKET, "s3://images") == SOUTH
+
+
+def test_a_first_key_that_ends_lets_nobody_in_and_leaves_the_site_without(accounts: Accounts) -> None:
+    accounts.add_site(NORTHERN)
+    accounts.add_site(SOUTHERN)
+    for kind, values in ((BindingKind.API_KEY, ("2" * 64, "3" * 64)), (BindingKind.AE_TITLE, ("NORTH", "SOUTH"))):
+        for value in values:
+            accounts.remove_binding(kind, value)
+            with pytest.raises(NotFound):
+                accounts.site_of(kind, value)
+    with pytest.raises(NotFound):
+        accounts.site_of_key("2" * 64)
+    assert accounts.bindings() == []
+    assert accounts.sites() == [replace(one, ae_title="", api_key_sha256="") for one in (NORTHERN, SOUTHERN)]
+    accounts.replace_site(NORTHERN)
+    assert accounts.site_of_key("2" * 64) == NORTHERN
+
+
+def test_nothing_is_bound_to_an_unknown_site_and_what_is_not_bound_cannot_end(accounts: Accounts) -> None:
+    with pytest.raises(NotFound, match="north"):
+        accounts.add_binding(bound(BindingKind.FOLDER, "/srv/north"))
+    for kind in BindingKind:
+        with pytest.raises(NotFound) as refused:
+            accounts.remove_binding(kind, "9" * 64)
+        assert "9999" not in str(refused.value)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from lingula.errors import BackendUnavailable, SettingsError
 from lingula.radiology.identifiers import InstanceId, StudyId
 from lingula.radiology.study import Status
+from lingula.records.accounts import BindingKind
 from lingula.records.metadata import metadata
 from lingula.records.records import RecordsPlace, TimelineEntry, open_records
 from lingula.records.schema import EARLIER_REVISIONS, MIGRATIONS, NEWEST_REVISION, bring_up_to_date, migrate
@@ -313,34 +314,48 @@ def test_migrating_from_nothing_gives_the_tables_as_they_are_now() -> None:
     assert revision == NEWEST_REVISION
 
 
-def test_records_of_the_first_schema_are_brought_up_to_date_and_kept(tmp_path: Path) -> None:
-    path = tmp_path / "records.sqlite"
+def records_of_schema(revision: str, path: Path) -> str:
     with sqlite3.connect(path) as connection:
-        connection.executescript((FIXTURES / "records-0001.sql").read_text())
+        connection.executescript((FIXTURES / f"records-{revision}.sql").read_text())
     connection.close()
+    return url_of(path)
 
-    place = open_records(url_of(path))
+
+@pytest.mark.parametrize("revision", sorted(EARLIER_REVISIONS))
+def test_records_of_every_earlier_schema_are_brought_up_to_date_and_kept(tmp_path: Path, revision: str) -> None:
+    url = records_of_schema(revision, tmp_path / "records.sqlite")
+
+    place = open_records(url)
 
     assert place.records.instance(InstanceId("i1")).assessment == made_result("i1")
     assert [review.new.reviewer for review in place.records.study(StudyId("s1")).reviews] == ["ann"]
     assert place.records.instance(InstanceId("i3")).status is Status.RECEIVED
-    opened = place.shadows.open_shadows("2" * 64, NOON, begun_before=NOON, at_most=10)
-    assert opened.instances == [InstanceId("i1"), InstanceId("i2")]
+    opened = place.shadows.open_shadows("3" * 64, NOON, begun_before=NOON, at_most=10)
+    assert opened.instances == [one for one in ("i1", "i2") if place.records.instance(InstanceId(one)).assessment]
+    assert place.accounts.bindings(BindingKind.FOLDER) == []
+    place.records.close()
+
+
+def test_a_site_of_the_schema_before_is_known_by_its_title_and_key(tmp_path: Path) -> None:
+    place = open_records(records_of_schema("0002", tmp_path / "records.sqlite"))
+    assert place.accounts.site_of(BindingKind.AE_TITLE, "NORTH") == NORTH
+    assert place.accounts.site_of_key("2" * 64).name == NORTH
+    assert place.shadows.shadow_counts("2" * 64, NOON).finished == 1
     place.records.close()
 
 
 def test_the_release_before_goes_on_beside_a_migration(tmp_path: Path) -> None:
     path = tmp_path / "records.sqlite"
-    with sqlite3.connect(path) as connection:
-        connection.executescript((FIXTURES / "records-0001.sql").read_text())
-    connection.close()
+    records_of_schema("0002", path)
     before = sqlite3.connect(path, isolation_level=None)  # a program of the release before has it open
     (held,) = before.execute("SELECT count(*) FROM instances").fetchone()
 
     place = open_records(url_of(path))
     before.execute("UPDATE instances SET attempts = attempts + 1 WHERE id = 'i3'")
     before.execute("DELETE FROM timeline")
+    before.execute("INSERT INTO sites VALUES ('south', 'SOUTH', 'key')")
 
+    assert place.accounts.site_of(BindingKind.AE_TITLE, "SOUTH") == "south"
     assert place.records.instance(InstanceId("i3")).attempts == 1
     assert before.execute("SELECT count(*) FROM instances").fetchone() == (held,)
     before.close()

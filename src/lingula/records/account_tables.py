@@ -1,6 +1,6 @@
 """The tables of people, their sessions, hospitals, and who looked at what; the access log only grows."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Table
+from sqlalchemy import CheckConstraint, Column, ForeignKey, ForeignKeyConstraint, Index, PrimaryKeyConstraint, Table
 
 from lingula.records.columns import FLAG, TEXT, TIME, WHOLE
 from lingula.records.metadata import metadata
@@ -33,13 +33,25 @@ sessions = Table(
     sqlite_strict=True,
 )
 
-# Hospitals and their bindings to the doors.
+# Hospitals with their first AE title and key; what they have besides stands in `bindings`.
 sites = Table(
     "sites",
     metadata,
     Column("name", TEXT, primary_key=True, nullable=False),
     Column("ae_title", TEXT, nullable=False),
     Column("api_key_sha256", TEXT, nullable=False),
+    sqlite_strict=True,
+)
+
+# By what else the doors know a hospital. The first title and key stay where the releases before look for them.
+bindings = Table(
+    "bindings",
+    metadata,
+    Column("kind", TEXT, nullable=False),
+    Column("value", TEXT, nullable=False),
+    Column("site", TEXT, ForeignKey("sites.name"), nullable=False),
+    PrimaryKeyConstraint("kind", "value"),
+    CheckConstraint("kind IN ('ae_title', 'api_key', 'bucket', 'folder')", name="kind"),
     sqlite_strict=True,
 )
 

@@ -47,11 +47,29 @@ class Session:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """A hospital and its bindings to the doors."""
+    """A hospital with its first AE title and key; an empty one was removed. `Binding` holds what it has besides."""
 
     name: SiteName
     ae_title: str
     api_key_sha256: str
+
+
+class BindingKind(StrEnum):
+    """How a door tells which site sends."""
+
+    AE_TITLE = "ae_title"  # of the sending DICOM application
+    API_KEY = "api_key"  # SHA-256 digest of the key, hexadecimal
+    BUCKET = "bucket"  # s3://bucket/prefix; the longest that fits wins
+    FOLDER = "folder"  # absolute path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """What comes in under this value belongs to the site; `lingula.records.bindings` checks values people write."""
+
+    kind: BindingKind
+    value: str
+    site: SiteName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +113,25 @@ class Accounts(Protocol):
         """Add a site; raises `Conflict` if its name, AE title or key is taken."""
 
     def replace_site(self, site: Site) -> None:
-        """Change a site's AE title or key; raises `NotFound` or `Conflict`."""
+        """Change a site's first AE title or key, an empty one for none; raises `NotFound` or `Conflict`."""
 
     def sites(self) -> Sequence[Site]:
         """Give all sites by name."""
 
     def site_of_key(self, api_key_sha256: str) -> Site:
-        """Give the site a key belongs to; raises `NotFound`."""
+        """Give the site a key belongs to, its first or another; raises `NotFound`."""
+
+    def bindings(self, kind: BindingKind | None = None) -> Sequence[Binding]:
+        """Give what is bound to sites, their first AE titles and keys included, by kind and value."""
+
+    def add_binding(self, binding: Binding) -> None:
+        """Bind one more value to a site; raises `Conflict` if it is bound, `NotFound` if there is no such site."""
+
+    def remove_binding(self, kind: BindingKind, value: str) -> None:
+        """Let a value belong to no site, be it a site's first; raises `NotFound` if it is not bound."""
+
+    def site_of(self, kind: BindingKind, value: str) -> SiteName:
+        """Give the site that exactly this value is bound to; raises `NotFound`."""
 
     def add_access(self, access: Access) -> None:
         """Add a line to the access log; the log only grows."""

@@ -12,8 +12,8 @@ from lingula.errors import SettingsError
 from lingula.records import account_tables, tables
 from lingula.records.metadata import metadata
 
-NEWEST_REVISION = "0002"
-EARLIER_REVISIONS = frozenset({"0001"})  # those `migrations` can start from
+NEWEST_REVISION = "0003"
+EARLIER_REVISIONS = frozenset({"0001", "0002"})  # those `migrations` can start from
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _VERSION_TABLE = "alembic_version"

@@ -9,13 +9,13 @@ from sqlalchemy.exc import IntegrityError
 
 from lingula.errors import Conflict, NotFound
 from lingula.radiology.identifiers import SiteName
-from lingula.records.account_tables import accesses, sessions, sites, users
-from lingula.records.accounts import Access, Role, Session, Site, User
-from lingula.records.transactions import Transactions
+from lingula.records import sql_sites
+from lingula.records.account_tables import accesses, sessions, users
+from lingula.records.accounts import Access, Binding, BindingKind, Role, Session, Site, User
+from lingula.records.transactions import Transactions, Work
 
 _ADD_ACCESS = accesses.insert().inline()
 _SESSION = select(sessions).where(sessions.c.token_sha256 == bindparam("token_sha256"))
-_SITE_OF_KEY = select(sites).where(sites.c.api_key_sha256 == bindparam("api_key_sha256"))
 _USER = select(users).where(users.c.name == bindparam("name"))
 
 
@@ -92,43 +92,41 @@ class SqlAccounts:
 
     def add_site(self, site: Site) -> None:
         """Add a site."""
-        try:
-            self._transactions.write(lambda connection: connection.execute(sites.insert(), _values_of_site(site)))
-        except IntegrityError as error:
-            raise _taken(site) from error
+        self._change_sites(site, lambda connection: sql_sites.add_site(connection, site))
 
     def replace_site(self, site: Site) -> None:
-        """Change a site's bindings."""
+        """Change a site's first AE title or key."""
+        self._change_sites(site, lambda connection: sql_sites.replace_site(connection, site))
+
+    def _change_sites(self, site: Site, work: Work[None]) -> None:
         try:
-            changed = self._transactions.write(
-                lambda connection: (
-                    connection.execute(
-                        update(sites).where(sites.c.name == site.name).values(_values_of_site(site))
-                    ).rowcount
-                )
-            )
+            self._transactions.write(work)
         except IntegrityError as error:
-            raise _taken(site) from error
-        if not changed:
-            raise NotFound(f"there is no site {site.name!r}; `lingula sites list` shows those there are")
+            raise sql_sites.taken(site) from error
 
     def sites(self) -> Sequence[Site]:
         """Give all sites by name."""
-        rows = self._transactions.read(
-            lambda connection: connection.execute(select(sites).order_by(sites.c.name)).mappings().all()
-        )
-        return [_site(row) for row in rows]
+        return self._transactions.read(sql_sites.all_sites)
 
     def site_of_key(self, api_key_sha256: str) -> Site:
         """Give the site a key belongs to."""
-        row = self._transactions.read(
-            lambda connection: (
-                connection.execute(_SITE_OF_KEY, {"api_key_sha256": api_key_sha256}).mappings().one_or_none()
-            )
-        )
-        if row is None:
-            raise NotFound("no site has this key; `lingula sites` makes new ones")
-        return _site(row)
+        return self._transactions.read(lambda connection: sql_sites.site_of_key(connection, api_key_sha256))
+
+    def bindings(self, kind: BindingKind | None = None) -> Sequence[Binding]:
+        """Give what is bound to sites."""
+        return self._transactions.read(lambda connection: sql_sites.all_bindings(connection, kind))
+
+    def add_binding(self, binding: Binding) -> None:
+        """Bind one more value to a site."""
+        self._transactions.write(lambda connection: sql_sites.add_binding(connection, binding))
+
+    def remove_binding(self, kind: BindingKind, value: str) -> None:
+        """Let a value belong to no site."""
+        self._transactions.write(lambda connection: sql_sites.remove_binding(connection, kind, value))
+
+    def site_of(self, kind: BindingKind, value: str) -> SiteName:
+        """Give the site a value is bound to."""
+        return self._transactions.read(lambda connection: sql_sites.site_of(connection, kind, value))
 
     def add_access(self, access: Access) -> None:
         """Add a line to the access log."""
@@ -150,10 +148,6 @@ def _end_sessions(connection: Connection, token_sha256: str | None, user_name: s
 
 def _no_user(name: str) -> NotFound:
     return NotFound(f"there is no user {name!r}; `lingula users list` shows those there are")
-
-
-def _taken(site: Site) -> Conflict:
-    return Conflict(f"site {site.name!r}: its name, AE title {site.ae_title!r} or key belongs to another site")
 
 
 def _values_of_user(user: User) -> dict[str, object]:
@@ -198,14 +192,6 @@ def _session(row: RowMapping) -> Session:
         seen_at=row["seen_at"],
         expires_at=row["expires_at"],
     )
-
-
-def _values_of_site(site: Site) -> dict[str, object]:
-    return {"name": site.name, "ae_title": site.ae_title, "api_key_sha256": site.api_key_sha256}
-
-
-def _site(row: RowMapping) -> Site:
-    return Site(name=SiteName(row["name"]), ae_title=row["ae_title"], api_key_sha256=row["api_key_sha256"])
 
 
 def _values_of_access(access: Access) -> dict[str, object]:

@@ -109,6 +109,9 @@ class MemoryQueue:
     def check(self) -> None:
         """Return: memory always answers."""
 
+    def close(self) -> None:
+        """Return: memory holds no connection."""
+
     def _lease(self, at_most: int, now: float) -> list[Note]:
         notes: list[Note] = []
         while self._waiting and len(notes) < at_most:

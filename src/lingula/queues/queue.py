@@ -42,6 +42,9 @@ class WorkQueue(Protocol):
     def check(self) -> None:
         """Return if the place answers; raises `BackendUnavailable` if not."""
 
+    def close(self) -> None:
+        """Let go of connections; the last call of all, and calling it twice is no error."""
+
 
 def open_queue(url: str) -> WorkQueue:
     """Open the queue a URL names: ``memory://``, optionally ``memory://?lease_seconds=60``."""

@@ -1,0 +1,41 @@
+"""Messages that other programs publish, such as the notifications an object store sends when a radiograph is put there.
+
+At least once: a message taken comes back if it is not done in time. Nothing is ever published here; the queue of
+`lingula.queues.queue` carries Lingula's own notes, a topic what others say.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from lingula.errors import SettingsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What was published, as it is; `receipt` is the topic's own name for this handing-out."""
+
+    data: bytes
+    receipt: str
+
+
+class Topic(Protocol):
+    """Messages published by others, oldest first as far as the broker keeps an order."""
+
+    def take(self, at_most: int, wait_seconds: float) -> Sequence[Message]:
+        """Lease up to `at_most` messages, waiting up to `wait_seconds` for the first. Raises `BackendUnavailable`."""
+
+    def done(self, message: Message) -> None:
+        """Take a message away for good; doing so twice is no error. Raises `BackendUnavailable`."""
+
+    def check(self) -> None:
+        """Return if the topic answers; raises `BackendUnavailable` if not."""
+
+    def close(self) -> None:
+        """Let go of connections; the last call of all, and calling it twice is no error."""
+
+
+def open_topic(url: str) -> Topic:
+    """Open the topic that a URL names."""
+    raise SettingsError(f"LINGULA_NOTIFICATIONS_URL: no topic for scheme {urlsplit(url).scheme!r}")

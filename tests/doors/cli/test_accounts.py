@@ -1,12 +1,11 @@
-"""People and hospitals are added, listed and kept out from the command line."""
+"""People are added, listed and kept out from the command line."""
 
 import io
-from pathlib import Path
 
 import pytest
 from made.commands import Lingula
 
-from lingula.doors.credentials import digest, is_password
+from lingula.doors.credentials import is_password
 from lingula.settings import load_settings
 from lingula.wiring.places import open_accounts
 
@@ -77,28 +76,3 @@ def test_a_short_password_is_refused_and_not_shown(lingula: Lingula, monkeypatch
     ended = lingula("users", "add", "mara", "--password-stdin")
     assert ended.code == 78
     assert "hunter2" not in ended.err
-
-
-def test_a_site_s_key_is_printed_once_and_kept_as_a_digest(lingula: Lingula) -> None:
-    row = lingula("sites", "add", "st-anne", "--json").rows[0]
-    assert list(row) == ["site", "ae_title", "api_key"]
-    assert (row["site"], row["ae_title"]) == ("st-anne", "ST_ANNE")
-    assert lingula("sites", "list", "--json").rows == [{"site": "st-anne", "ae_title": "ST_ANNE"}]
-    with open_accounts(load_settings()) as accounts:
-        assert accounts.site_of_key(digest(str(row["api_key"]))).name == "st-anne"
-    home = load_settings().home
-    assert not [
-        path for path in Path(home).rglob("*") if path.is_file() and str(row["api_key"]).encode() in path.read_bytes()
-    ]
-
-
-def test_people_see_the_key_too(lingula: Lingula) -> None:
-    ended = lingula("sites", "add", "north")
-    assert "API key" in ended.out
-    assert "shown this once" in ended.err
-    assert lingula("sites", "list").out.splitlines() == ["SITE   AE TITLE", "north  NORTH"]
-
-
-@pytest.mark.parametrize("words", [["Saint Anne"], ["../up"], ["north", "--ae-title", "MUCH_TOO_LONG_A_TITLE"]])
-def test_a_name_that_would_break_keys_or_dicom_is_refused(lingula: Lingula, words: list[str]) -> None:
-    assert lingula("sites", "add", *words).code == 64

@@ -21,6 +21,7 @@ from lingula.doors.cli import (
     send,
     serve,
     simulate,
+    sites,
     training,
 )
 from lingula.doors.cli.exits import INTERNAL, INTERRUPTED, OK, USAGE, exit_code
@@ -41,6 +42,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(rich_help_panel=RUN)(serve.serve)
+app.command(rich_help_panel=RUN)(serve.receive)
+app.command(rich_help_panel=RUN)(serve.work)
+app.command(rich_help_panel=RUN)(serve.web)
 app.command(rich_help_panel=RUN)(about.health)
 app.command(rich_help_panel=ASK)(assess.assess)
 app.command(rich_help_panel=ASK)(send.send)
@@ -52,7 +56,7 @@ app.command(rich_help_panel=TEACH)(evaluate.evaluate)
 app.command(rich_help_panel=TEACH)(compare.compare)
 app.add_typer(models.app, name="models", rich_help_panel=TEACH)
 app.add_typer(accounts.users, name="users", rich_help_panel=KEEP)
-app.add_typer(accounts.sites, name="sites", rich_help_panel=KEEP)
+app.add_typer(sites.sites, name="sites", rich_help_panel=KEEP)
 app.command(rich_help_panel=KEEP)(about.settings)
 
 

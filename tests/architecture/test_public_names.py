@@ -25,7 +25,7 @@ PUBLIC = {
     "lingula.modelpackage.preprocessing": {"ModelInput", "DEFAULT_PREPROCESSING", "prepare", "resize_pixels"},
     "lingula.stores.store": {"ObjectStore", "open_store"},
     "lingula.queues.queue": {"Note", "WorkQueue", "open_queue"},
-    "lingula.wiring": {"System", "EventHub", "build_system"},
+    "lingula.wiring": {"System", "EventHub", "Part", "build_system"},
     "lingula.settings": {"Settings", "load_settings"},
 }
 
@@ -45,6 +45,9 @@ def test_every_command_is_public() -> None:
     commands = importlib.import_module("lingula.doors.cli.main").command_names()
     assert set(commands) >= {
         "serve",
+        "receive",
+        "work",
+        "web",
         "assess",
         "send",
         "simulate",

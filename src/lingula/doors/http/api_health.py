@@ -19,6 +19,7 @@ from lingula.doors.http.door import ADoor, Door
 from lingula.doors.http.problems import LoginNeeded
 from lingula.doors.http.shapes import HealthShape
 from lingula.records.accounts import Role
+from lingula.wiring import Part
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -42,7 +43,7 @@ def ready(request: Request, response: Response, door: ADoor) -> HealthShape:
     if not _may_know(request, door):
         return HealthShape(status=status)
     parts = {part.name: part.reason or "ok" for part in health.parts}
-    return HealthShape(status=status, parts=parts, package=door.system.package.label)
+    return HealthShape(status=status, parts=parts, package=_package(door))
 
 
 @router.get("/metrics", response_class=Response, summary="Counts for Prometheus")
@@ -53,6 +54,11 @@ def metrics(request: Request, door: ADoor) -> Response:
         if caller.user is not None:
             caller.must_be(Role.ADMINISTRATOR)
     return Response(door.system.metrics.render(), media_type=METRICS_TYPE)
+
+
+def _package(door: Door) -> str | None:
+    """Give the package that assesses; a process that only receives has nothing to do with it."""
+    return None if door.system.parts == {Part.RECEIVE} else door.system.package.label
 
 
 def _may_know(request: Request, door: Door) -> bool:

@@ -1,12 +1,12 @@
 """The HTTP door as one ASGI application: routes, errors in one place, the edge around it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +20,7 @@ from lingula.doors.http import (
     api_health,
     api_instances,
     api_simple,
+    api_stow,
     api_studies,
     description,
     page_login,
@@ -31,9 +32,34 @@ from lingula.doors.http.edge import Edge, Hosts, Respond
 from lingula.doors.http.problems import LoginNeeded, Problem, note_problem, problem_of_any, problem_response
 from lingula.doors.http.rendering import FOLDER, problem_page, wants_page
 from lingula.errors import LingulaError
-from lingula.wiring import System
+from lingula.wiring import ALL, Part, System
+
+ROUTERS: Sequence[tuple[APIRouter, frozenset[Part]]] = (
+    (uploads.router, frozenset({Part.RECEIVE})),
+    (api_simple.router, frozenset({Part.RECEIVE})),
+    (api_instances.router, frozenset({Part.RECEIVE, Part.WEB})),  # whoever sends asks here what became of it
+    (api_studies.router, frozenset({Part.WEB})),
+    (api_events.router, frozenset({Part.WEB})),
+    (page_login.router, frozenset({Part.WEB})),
+    (pages.router, frozenset({Part.WEB})),
+    (api_health.router, ALL),
+)
+"""Which routes are served by processes of which part; earlier ones win."""
 
 LARGE_PATHS = frozenset({uploads.PATH, "/predict"})
+
+
+MODULES = (
+    uploads,
+    api_instances,
+    api_studies,
+    api_events,
+    api_simple,
+    api_stow,
+    api_health,
+    page_login,
+    pages,
+)
 
 
 def create_app(system: System) -> FastAPI:
@@ -62,9 +88,11 @@ def create_app(system: System) -> FastAPI:
         responses=description.RESPONSES,
     )
     app.state.door = door
-    for module in (uploads, api_instances, api_studies, api_events, api_simple, api_health, page_login, pages):
-        app.include_router(module.router)
-    app.mount("/static", _Static(directory=FOLDER / "static"), name="static")
+    for router, parts in ROUTERS:
+        if parts & system.parts:
+            app.include_router(router)
+    if Part.WEB in system.parts:
+        app.mount("/static", _Static(directory=FOLDER / "static"), name="static")
     description.describe(app)
     respond = partial(_respond, is_demo=system.settings.demo)
     _answer_errors(app, respond)
@@ -72,10 +100,15 @@ def create_app(system: System) -> FastAPI:
         Edge,
         hosts=Hosts.of(system.settings.http_host, system.settings.public_url),
         is_https=door.origins.is_https,
-        large_paths=LARGE_PATHS,
+        is_large=is_large,
         respond=respond,
     )
     return app
+
+
+def is_large(path: str) -> bool:
+    """Tell whether a path takes radiographs; everything else is small."""
+    return path in LARGE_PATHS or api_stow.is_large(path)
 
 
 class _Static(StaticFiles):

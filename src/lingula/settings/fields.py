@@ -80,11 +80,11 @@ class Settings(BaseSettings):
         description="Site that radiographs from unknown calling AE titles belong to; unset means that only the AE "
         "titles of sites are let in.",
     )
-    dicom_processes: int = Field(
-        default=2, ge=0, le=64, description="Processes that talk DICOM; 0 means threads of the program itself."
-    )
     dicom_associations: int = Field(
         default=64, ge=1, le=10_000, description="DICOM associations open at one time, at most."
+    )
+    dicom_idle_seconds: float = Field(
+        default=60.0, gt=0, description="Seconds a DICOM association may be silent between two objects."
     )
     dicom_certificate: Path | None = Field(
         default=None, description="File with the DICOM door's TLS certificate (PEM); unset means no TLS."

@@ -108,6 +108,8 @@ class System:
         """Finish what is under way, write what is pending, let go of the places; stopping twice does no harm."""
         self.crew.stop()
         self.hub.stop()
+        self.queue.close()
+        self.store.close()
         self.records.close()
 
 

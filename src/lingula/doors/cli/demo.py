@@ -10,6 +10,7 @@ import secrets
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -21,7 +22,7 @@ from lingula.doors.cli.server import address_of, bind, serve_http
 from lingula.doors.credentials import digest, hash_password, new_secret
 from lingula.doors.sending.patience import Patience
 from lingula.doors.sending.sender import open_sender
-from lingula.errors import LingulaError
+from lingula.errors import LingulaError, SettingsError
 from lingula.log import set_up_log
 from lingula.radiology.identifiers import SiteName
 from lingula.records.accounts import Accounts, Role, Site, User
@@ -37,7 +38,7 @@ _log = logging.getLogger(__name__)
 def serve_demo(flags: Mapping[str, FlagValue]) -> None:
     """Serve a demonstration until Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="lingula-demo-") as folder:
-        settings = load_settings({**flags, **_places_in(Path(folder)), "demo": True})
+        settings = _beside_others(load_settings({**flags, **_places_in(Path(folder)), "demo": True}))
         set_up_log("warning", settings.log_style)
         files = _radiographs(settings)
         with contextlib.closing(bind(settings.http_host, settings.http_port, or_next=True)) as listening:
@@ -45,8 +46,9 @@ def serve_demo(flags: Mapping[str, FlagValue]) -> None:
             password, key = _password(), new_secret()
             _people(system.accounts, password, key)
             trickle = _Trickle(address_of(listening), key, files)
+            begin = partial(_begin, address_of(listening), settings, password, trickle)
             try:
-                serve_http(system, listening, lambda: _begin(address_of(listening), settings, password, trickle))
+                serve_http(system, listening, begin, must_open=False)
             finally:
                 trickle.stop()
     say("\nThe demonstration has ended; nothing of it is left on this machine.")
@@ -61,6 +63,18 @@ def _places_in(folder: Path) -> dict[str, FlagValue]:
         "queue_url": "memory://",
         "registry": folder / "packages",
     }
+
+
+def _beside_others(settings: Settings) -> Settings:
+    """Take the next DICOM port if this one is taken: a demonstration disturbs nobody who is there already."""
+    try:
+        with contextlib.closing(bind(settings.dicom_host, settings.dicom_port, or_next=True)) as found:
+            port = int(found.getsockname()[1])
+    except SettingsError:
+        return settings  # said when the door cannot be opened
+    if settings.dicom_port not in {0, port}:
+        say(f"port {settings.dicom_port} is taken; radiographs by DICOM go to port {port} in this demonstration")
+    return settings.model_copy(update={"dicom_port": port})
 
 
 def _radiographs(settings: Settings) -> list[Path]:

@@ -35,7 +35,7 @@ def serving(*words: str, settings: Mapping[str, str], until: str = "Lingula supp
     outside = {name: value for name, value in os.environ.items() if not name.startswith("LINGULA_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "lingula", "serve", "--port", "0", *words],
-        env={**outside, **settings},
+        env={**outside, "LINGULA_DICOM_PORT": "0", **settings},
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -113,7 +113,9 @@ def free_port() -> int:
 def living(settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Start the program; it is killed in the end if it still runs."""
     outside = {name: value for name, value in os.environ.items() if not name.startswith("LINGULA_")}
-    process = subprocess.Popen([sys.executable, "-m", "lingula", "serve"], env={**outside, **settings})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lingula", "serve"], env={**outside, "LINGULA_DICOM_PORT": "0", **settings}
+    )
     try:
         yield process
     finally:

@@ -36,7 +36,9 @@ def standing_doors(system: System) -> Sequence[StandingDoor]:
     """Make the doors the settings ask for; none of them is open yet, and none where nothing is received."""
     if Part.RECEIVE not in system.parts:
         return []
-    return []
+    from lingula.doors.dicom import DicomDoor
+
+    return [DicomDoor(system)]
 
 
 class OpenDoors:

@@ -76,7 +76,10 @@ class DicomDoor:
         self._listening = _listen(self._host, self._port)
         self._accepting = threading.Thread(target=self._accept, name="lingula-dicom", daemon=True)
         self._accepting.start()
-        _log.info("the DICOM door is open", extra={"action": "door_opened", "door": self.name})
+        _log.info(
+            "the DICOM door is open",
+            extra={"action": "door_opened", "door": self.name, "address": f"{self._host}:{self.port}"},
+        )
 
     def close(self) -> None:
         """Take in nothing new, let what is under way become whole, and end."""

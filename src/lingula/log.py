@@ -89,7 +89,16 @@ def action_of(event: Event) -> str:
     >>> action_of(StudyClaimed(at=now, site=site, study=study, reviewer="mara"))
     'study_claimed'
     """
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    return action_name(type(event))
+
+
+def action_name(kind: type[Event]) -> str:
+    """Give the name of a kind of event.
+
+    >>> action_name(StudyClaimed)
+    'study_claimed'
+    """
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
 def log_event(event: Event) -> None:

@@ -3,6 +3,8 @@
 `notify` is called on the hot path, so it only wakes the waiting senders and puts the event aside. One thread then
 takes all events that gathered, gives them to the log and the metrics, writes them to the timeline in one transaction
 and tells the listening pages that something changed. A verdict is written before `notify` returns.
+
+What other processes did comes from the timeline they share; see `lingula.wiring.follower`.
 """
 
 import asyncio
@@ -11,20 +13,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import fields
 
 from lingula.errors import BackendUnavailable
-from lingula.log import action_of
+from lingula.log import action_name, action_of
 from lingula.radiology.identifiers import InstanceId
 from lingula.records.records import TimelineEntry
 from lingula.triage.events import AssessmentFailed, Event, InstanceAssessed, InstanceNotEligible, StudyReviewed
+from lingula.wiring.follower import Elsewhere, Follower
 
 GATHER_SECONDS = 0.1  # events of this long go into one transaction; a page that follows them is that late
 RETRY_SECONDS = 1.0
 REMEMBERED = 4096  # instances finished lately, for senders who ask a moment after
 MOST_PENDING = 50_000  # events kept while the records do not answer
 MOST_AT_ONCE = 1000  # rows of one transaction
+LOOK_SECONDS = 2.0  # who waits for work done elsewhere is never longer without a look at the record itself
+FINISHING = frozenset({action_name(InstanceAssessed), action_name(InstanceNotEligible)})
 
 _log = logging.getLogger(__name__)
 
@@ -38,10 +43,15 @@ class EventHub:
         Writes rows of the timeline; `Records.add_timeline`.
     followers
         Called with every event in order, in the hub's own thread: the log and the metrics.
+    elsewhere
+        How to learn what other processes did; None if there is no other.
     """
 
     def __init__(
-        self, add_timeline: Callable[[Sequence[TimelineEntry]], None], followers: Sequence[Callable[[Event], None]]
+        self,
+        add_timeline: Callable[[Sequence[TimelineEntry]], None],
+        followers: Sequence[Callable[[Event], None]],
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._add_timeline = add_timeline
         self._followers = followers
@@ -55,6 +65,8 @@ class EventHub:
         self._waiting: dict[InstanceId, list[Signal]] = {}
         self._listening: set[Signal] = set()
         self._thread = threading.Thread(target=self._run, name="lingula-events", daemon=True)
+        self._elsewhere = elsewhere
+        self._follower = Follower(elsewhere.timeline, self._hear) if elsewhere else None
 
     def start(self) -> None:
         """Begin to fan out."""
@@ -62,6 +74,8 @@ class EventHub:
 
     def stop(self) -> None:
         """Write what is pending and end."""
+        if self._follower is not None:
+            self._follower.stop()
         self._stopping.set()
         self._something.set()
         if self._thread.is_alive():
@@ -93,7 +107,8 @@ class EventHub:
                 return True
             self._waiting.setdefault(instance, []).append(waiter)
         try:
-            return await waiter.changed(seconds)
+            with self._followed():
+                return await self._wait(waiter, instance, seconds)
         finally:
             with self._lock:
                 others = [one for one in self._waiting.pop(instance, ()) if one is not waiter]
@@ -107,7 +122,8 @@ class EventHub:
         with self._lock:
             self._listening.add(signal)
         try:
-            yield signal
+            with self._followed():
+                yield signal
         finally:
             with self._lock:
                 self._listening.discard(signal)
@@ -140,10 +156,41 @@ class EventHub:
             del self._unwritten[: len(some)]
             wrote = True
         if wrote:
-            with self._lock:
-                listening = list(self._listening)
-            for one in listening:
-                one.give()
+            self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        with self._lock:
+            listening = list(self._listening)
+        for one in listening:
+            one.give()
+
+    def _followed(self) -> AbstractContextManager[None]:
+        return self._follower.followed() if self._follower else nullcontext()
+
+    def _hear(self, entries: Sequence[TimelineEntry]) -> None:
+        """Take what the timeline says, whoever wrote it."""
+        waiters: list[Signal] = []
+        with self._lock:
+            for instance in filter(None, map(_finished_in, entries)):
+                self._remember(instance)
+                waiters += self._waiting.pop(instance, ())
+        for waiter in waiters:
+            waiter.give()
+        self._tell_listeners()
+
+    async def _wait(self, waiter: "Signal", instance: InstanceId, seconds: float) -> bool:
+        """Wait for the signal; where others work too, also look at the record now and then."""
+        if self._elsewhere is None:
+            return await waiter.changed(seconds)
+        deadline = time.monotonic() + seconds
+        while True:
+            left = deadline - time.monotonic()
+            if await waiter.changed(max(0.0, min(left, LOOK_SECONDS))):
+                return True
+            if await asyncio.to_thread(self._elsewhere.is_finished, instance):
+                return True
+            if left <= LOOK_SECONDS:
+                return False
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -189,6 +236,14 @@ def _finished_instance(event: Event) -> InstanceId | None:
             return event.instance
         case _:
             return None
+
+
+def _finished_in(entry: TimelineEntry) -> InstanceId | None:
+    """Say the same of an entry of the timeline as `_finished_instance` of the event behind it."""
+    is_finished = entry.action in FINISHING or (
+        entry.action == action_name(AssessmentFailed) and bool(entry.detail.get("is_parked"))
+    )
+    return entry.instance if is_finished else None
 
 
 def _entry(event: Event) -> TimelineEntry:

@@ -24,9 +24,10 @@ from lingula.triage.upkeep import Upkeep
 from lingula.triage.worklist import Worklist
 from lingula.wiring.assessing import Assessing, load_assessing, make_crew
 from lingula.wiring.crew import Crew
+from lingula.wiring.follower import Elsewhere
 from lingula.wiring.gauges import watch_doors, watch_packages, watch_parts, watch_places
 from lingula.wiring.hub import EventHub
-from lingula.wiring.parts import ALL, Part, must_be_shared
+from lingula.wiring.parts import ALL, Part, is_alone, must_be_shared
 from lingula.wiring.places import Places, open_places
 from lingula.wiring.shown import ShownPackage
 from lingula.wiring.takeup import TakeUp
@@ -134,7 +135,8 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC), p
     registry = Registry(settings.registry, clock=clock)
     places = open_places(settings)
     metrics = Metrics()
-    hub = EventHub(places.records.add_timeline, [metrics.count, log_event])
+    elsewhere = None if is_alone(settings) else Elsewhere.of(places.records)
+    hub = EventHub(places.records.add_timeline, [metrics.count, log_event], elsewhere)
     receiver = Receiver(
         store=places.store,
         records=places.records,

@@ -37,6 +37,7 @@ from lingula.wiring import ALL, Part, System
 ROUTERS: Sequence[tuple[APIRouter, frozenset[Part]]] = (
     (uploads.router, frozenset({Part.RECEIVE})),
     (api_simple.router, frozenset({Part.RECEIVE})),
+    (api_stow.router, frozenset({Part.RECEIVE})),
     (api_instances.router, frozenset({Part.RECEIVE, Part.WEB})),  # whoever sends asks here what became of it
     (api_studies.router, frozenset({Part.WEB})),
     (api_events.router, frozenset({Part.WEB})),
@@ -47,19 +48,6 @@ ROUTERS: Sequence[tuple[APIRouter, frozenset[Part]]] = (
 """Which routes are served by processes of which part; earlier ones win."""
 
 LARGE_PATHS = frozenset({uploads.PATH, "/predict"})
-
-
-MODULES = (
-    uploads,
-    api_instances,
-    api_studies,
-    api_events,
-    api_simple,
-    api_stow,
-    api_health,
-    page_login,
-    pages,
-)
 
 
 def create_app(system: System) -> FastAPI:

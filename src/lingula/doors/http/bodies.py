@@ -80,11 +80,21 @@ async def read_body(request: Request, limit_bytes: int, share: Share) -> bytes:
                 share.grow_to(size_bytes)
                 chunks.append(chunk)
     except TimeoutError as error:
-        detail = f"the body did not arrive within {READ_WITHIN_SECONDS:.0f} seconds; send it again"
-        raise Refused(HTTPStatus.REQUEST_TIMEOUT, "Too slow", detail) from error
+        raise too_slow() from error
     except ClientDisconnect as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, "Cut short", "the sender went away before the body was whole") from error
+        raise cut_short() from error
     return b"".join(chunks)
+
+
+def too_slow() -> Refused:
+    """Say that a body takes too long."""
+    detail = f"the body did not arrive within {READ_WITHIN_SECONDS:.0f} seconds; send it again"
+    return Refused(HTTPStatus.REQUEST_TIMEOUT, "Too slow", detail)
+
+
+def cut_short() -> Refused:
+    """Say that a body never became whole."""
+    return Refused(HTTPStatus.BAD_REQUEST, "Cut short", "the sender went away before the body was whole")
 
 
 def sent_file(content_type: str, body: bytes) -> SentFile:

@@ -43,6 +43,7 @@ HEADERS = (
 Respond = Callable[[Request, Problem], Response]
 """Writes a problem as a page or as JSON, as the request wants it."""
 
+_DIGITS = 20  # of a Content-Length; more would only cost the time to read them
 _ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
 _NOT_KEPT = (b"cache-control", b"no-store")
 
@@ -81,13 +82,13 @@ class Edge:
     """Wraps the application; see the module."""
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Hosts, is_https: bool, large_paths: frozenset[str], respond: Respond
+        self, app: ASGIApp, *, hosts: Hosts, is_https: bool, is_large: Callable[[str], bool], respond: Respond
     ) -> None:
         self._app = app
         self._respond = respond
         self._hosts = hosts
         self._headers = (*HEADERS, *((_ONLY_TLS,) if is_https else ()))
-        self._large_paths = large_paths
+        self._is_large = is_large
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -106,7 +107,7 @@ class Edge:
         request = Request(scope)
         try:
             self._check(request)
-            bounded = receive if scope["path"] in self._large_paths else _bounded(receive)
+            bounded = receive if self._is_large(scope["path"]) else _bounded(receive)
             await self._app(scope, bounded, send_with_headers)
         except Refused as refused:
             await self._answer(request, problem_of_refusal(refused), refused, (receive, send_with_headers))
@@ -124,7 +125,9 @@ class Edge:
                 "this name is not one of Lingula's; set LINGULA_PUBLIC_URL to the address people use",
             )
         said = request.headers.get("content-length", "0")
-        if request.scope["path"] not in self._large_paths and (not said.isdigit() or int(said) > SMALL_BODY_BYTES):
+        if not (said.isascii() and said.isdigit()):
+            raise Refused(HTTPStatus.BAD_REQUEST, "Bad request", "Content-Length is no number")
+        if not self._is_large(request.scope["path"]) and (len(said) > _DIGITS or int(said) > SMALL_BODY_BYTES):
             raise _too_large()
 
     def _missing(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers.s3 import S3Server, new_name
 
 from lingula.queues.queue import WorkQueue, open_queue
 from lingula.records.accounts import Accounts
@@ -11,14 +12,28 @@ from lingula.records.records import Records, RecordsPlace, open_records
 from lingula.records.shadows import Shadows
 from lingula.stores.store import ObjectStore, open_store
 
-STORES = ("file://{folder}/originals", "memory://")
+STORES = ("file://{folder}/originals", "memory://", "moto_server", "rclone_server")  # the last two are fixtures
 QUEUES = ("memory://?lease_seconds=0.3",)
 RECORDS = ("sqlite://{folder}/records.sqlite", "memory://")
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    return open_store(str(request.param).format(folder=tmp_path))
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty store; a bucket is made by the store itself."""
+    named = str(request.param)
+    if "://" in named:
+        return named.format(folder=tmp_path)
+    request.getfixturevalue("s3_credentials")
+    server = request.getfixturevalue(named)
+    assert isinstance(server, S3Server)
+    return server.url(new_name(), "lingula")
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[ObjectStore]:
+    opened = open_store(store_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(params=QUEUES)

@@ -78,13 +78,15 @@ def test_an_empty_store_has_no_keys(store: ObjectStore) -> None:
 def test_keys_are_those_with_the_prefix_in_order(
     tmp_path_factory: pytest.TempPathFactory, keys: set[str], prefix: str
 ) -> None:
-    for url in (f"file://{tmp_path_factory.mktemp('originals')}", "memory://"):
+    for url in (f"file://{tmp_path_factory.mktemp('originals')}", "memory://"):  # S3's servers have their own, slower
         store = open_store(url)
         for key in keys:
             store.put(key, key.encode())
         assert list(store.keys(prefix)) == sorted(key for key in keys if key.startswith(prefix))
 
 
+# Not rclone, which keeps objects as files: there "a" would hide "a/b". Lingula makes no such keys.
+@pytest.mark.parametrize("store_url", ["file://{folder}/originals", "memory://", "moto_server"], indirect=True)
 def test_a_key_may_be_the_beginning_of_another(store: ObjectStore) -> None:
     keys = ["a", "a/b", "a/b/c", "ab", "ab.c", "ab/c", "abc", "abc/d"]
     for key in keys:
@@ -93,20 +95,20 @@ def test_a_key_may_be_the_beginning_of_another(store: ObjectStore) -> None:
     assert list(store.keys("ab")) == ["ab", "ab.c", "ab/c", "abc", "abc/d"]
 
 
-@pytest.mark.parametrize("key", HOSTILE)
-def test_a_hostile_key_is_refused_everywhere(store: ObjectStore, key: str) -> None:
-    with pytest.raises(ValueError, match="store key"):
-        store.put(key, b"pixels")
-    with pytest.raises(ValueError, match="store key"):
-        store.get(key)
-    with pytest.raises(ValueError, match="store key"):
-        store.delete(key)
+def test_a_hostile_key_is_refused_everywhere(store: ObjectStore) -> None:
+    for key in HOSTILE:  # in one go: opening a bucket for each would take longer than all the rest
+        with pytest.raises(ValueError, match="store key"):
+            store.put(key, b"pixels")
+        with pytest.raises(ValueError, match="store key"):
+            store.get(key)
+        with pytest.raises(ValueError, match="store key"):
+            store.delete(key)
 
 
-@pytest.mark.parametrize("prefix", ["/", "../", "north/../", "a b", "+i4", "//", "n\x00"])
-def test_a_hostile_prefix_is_refused(store: ObjectStore, prefix: str) -> None:
-    with pytest.raises(ValueError, match="store key"):
-        list(store.keys(prefix))
+def test_a_hostile_prefix_is_refused(store: ObjectStore) -> None:
+    for prefix in ("/", "../", "north/../", "a b", "+i4", "//", "n\x00"):
+        with pytest.raises(ValueError, match="store key"):
+            list(store.keys(prefix))
 
 
 def test_writers_of_one_key_leave_one_whole_version(store: ObjectStore) -> None:
@@ -124,11 +126,36 @@ def test_writers_of_one_key_leave_one_whole_version(store: ObjectStore) -> None:
 
 def test_a_store_that_answers_passes_its_check(store: ObjectStore) -> None:
     store.check()
+    store.check()
     assert list(store.keys("")) == []
 
 
+def test_keys_are_told_in_order_however_many_folders_there_are(store: ObjectStore) -> None:
+    keys = [f"{month}/{site}/i{number}" for month in ("202601", "202602") for site in ("a", "b") for number in range(3)]
+    for key in reversed(keys):
+        store.put(key, b"pixels")
+    assert list(store.keys("")) == keys
+    assert list(store.keys("202602/")) == keys[6:]
+    assert list(store.keys("202602/a/i1")) == [keys[7]]
+
+
+def test_what_one_program_keeps_another_finds(store_url: str, store: ObjectStore) -> None:
+    if store_url == "memory://":  # forgets with its program
+        return
+    store.put("north/i1", b"pixels")
+    another = open_store(store_url)
+    assert another.get("north/i1") == b"pixels"
+    another.close()
+    another.close()
+
+
 @pytest.mark.parametrize(
-    "url", ["ftp://x", "originals", "file://host/x", "file:relative/x", "file:///x?y=1", "s3//bucket", ""]
+    "url",
+    [
+        *("ftp://x", "originals", "file://host/x", "file:relative/x", "file:///x?y=1", "s3//bucket", ""),
+        *("s3://", "s3://key:secret@bucket/", "s3://B/x", "s3://bucket/../x", "s3://bucket?endpoint=host:9000"),
+        *("s3://bucket?encryption=none", "s3://bucket?kms_key=k", "s3://bucket?acl=public-read"),
+    ],
 )
 def test_another_url_is_a_settings_error_that_names_the_setting(url: str) -> None:
     with pytest.raises(SettingsError, match="LINGULA_STORE_URL"):

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     )
     store_url: str = Field(
         default_factory=lambda data: _inside_home(data, "file", "store"),
-        description="Place of the originals: file:///folder or memory://.",
+        description="Place of the originals: file:///folder, s3://bucket/prefix?endpoint=https://host:9000 or memory://.",
     )
     queue_url: str = Field(default="memory://", description="Place of the waiting work: memory://.")
     records_url: str = Field(
@@ -98,6 +98,14 @@ class Settings(BaseSettings):
     notifications_url: str | None = Field(
         default=None,
         description="Topic that S3 event notifications are read from: nats://, kafka:// or redis://; unset means none.",
+    )
+    bucket_endpoint: str | None = Field(
+        default=None,
+        description="Server of the buckets that sites put radiographs into, such as https://minio.example:9000; unset "
+        "means AWS, or what AWS_ENDPOINT_URL_S3 says.",
+    )
+    bucket_region: str | None = Field(
+        default=None, description="Region of those buckets; unset means what the AWS variables and files say."
     )
     look_every_seconds: float = Field(
         default=5.0, gt=0, description="Seconds between two looks into watched folders and polled buckets."

@@ -39,15 +39,19 @@ class ObjectStore(Protocol):
 
 
 def open_store(url: str) -> ObjectStore:
-    """Open the store a URL names: ``file:///path`` or ``memory://``."""
+    """Open the store a URL names: ``file:///path``, ``s3://bucket/prefix?endpoint=https://host:9000`` or ``memory://``."""
     match urlsplit(url).scheme:
         case "file":
             from lingula.stores.folder import FolderStore
 
             return FolderStore.from_url(url)
+        case "s3":
+            from lingula.stores.s3 import S3Store
+
+            return S3Store.from_url(url)
         case "memory":
             from lingula.stores.memory import MemoryStore
 
             return MemoryStore()
         case scheme:
-            raise SettingsError(f"LINGULA_STORE_URL: no store for scheme {scheme!r}; use file:// or memory://")
+            raise SettingsError(f"LINGULA_STORE_URL: no store for scheme {scheme!r}; use file://, s3:// or memory://")

@@ -120,6 +120,12 @@ class Settings(BaseSettings):
     upkeep_every_seconds: float = Field(
         default=10.0, gt=0, description="Seconds between two looks for instances that were recorded but not assessed."
     )
+    note_again_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds after which an instance that is not assessed gets its note written again, if notes are "
+        "missing.",
+    )
     upload_limit_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1024, description="Bytes of the largest upload accepted."
     )

@@ -7,6 +7,7 @@ found out: it is tried again alone, and parked as a recorded failure after the l
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -85,6 +86,7 @@ class Assessor:
     timer: Timer = time.perf_counter
     _alone: Lock = field(default_factory=Lock, repr=False)
     _has_waited: set[InstanceId] = field(default_factory=set, repr=False)
+    _owed: deque[InstanceId] = field(default_factory=deque, repr=False)  # attempts to take back once the record answers
 
     def assess(self, notes: Sequence[Note]) -> None:
         """Assess a few instances together and take their notes away.
@@ -100,6 +102,7 @@ class Assessor:
         Exception
             Whatever a radiograph nobody foresaw sets off; nothing of its batch is recorded then.
         """
+        self._settle()
         wanted = list(dict.fromkeys(note.instance for note in notes))
         untried = self.records.begin_attempts(wanted, only_untried=True)
         self._assess_together(untried)
@@ -237,11 +240,25 @@ class Assessor:
         )
 
     def _forgive(self, instances: Sequence[InstanceId]) -> None:
-        """Take back the attempts a place's outage cost; if the record itself is out, they stay counted."""
+        """Take back the attempts a place's outage cost; if the record itself is out, as soon as it answers again."""
         try:
             self.records.forgive_attempts(instances)
         except BackendUnavailable as error:
-            _log.warning("attempts stay counted, the record is down", extra={"reason": str(error)})
+            _log.warning("attempts stay counted until the record answers", extra={"reason": str(error)})
+            self._owed.extend(instances)
+
+    def _settle(self) -> None:
+        """Take back what is owed, lest an outage that returns be held against a radiograph."""
+        while self._owed:
+            try:
+                instance = self._owed.popleft()
+            except IndexError:  # another worker was quicker
+                return
+            try:
+                self.records.forgive_attempts([instance])  # one at a time: the same one may be owed twice
+            except BackendUnavailable:
+                self._owed.append(instance)
+                raise
 
 
 def _event(stored: StoredInstance, assessment: Assessment, package: str) -> Event:

@@ -16,7 +16,7 @@ from lingula.triage.assess import Assessor
 _log = logging.getLogger(__name__)
 
 _WAIT_SECONDS = 0.5  # how long one look at an empty queue lasts, and so how soon a worker notices that it should stop
-_SHORTEST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.1, 60.0  # between two looks at a place that does not answer
+_SHORTEST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.1, 15.0  # between two looks at a place that does not answer
 
 
 def repeat(work: Callable[[], object], stop: Event, every_seconds: float) -> None:
@@ -42,7 +42,7 @@ class Worker:
     batch_size
         The most instances assessed together.
     retry_delay_seconds
-        The wait before a failed attempt is tried again; during an outage it doubles with every try, up to a minute.
+        The wait before a failed attempt is tried again; during an outage it doubles with every try, up to 15 seconds.
     """
 
     queue: WorkQueue

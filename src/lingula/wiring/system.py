@@ -145,7 +145,14 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC), p
         clock=clock,
         limit_bytes=settings.upload_limit_bytes,
     )
-    upkeep = Upkeep(records=places.records, queue=places.queue, store=places.store, receiver=receiver, clock=clock)
+    upkeep = Upkeep(
+        records=places.records,
+        queue=places.queue,
+        store=places.store,
+        receiver=receiver,
+        clock=clock,
+        unassessed_after_seconds=settings.note_again_seconds,
+    )
     assessing = load_assessing(settings, places, registry, clock) if Part.WORK in parts else None
     crew = make_crew(settings, places, assessing, upkeep, hub.notify, clock) if assessing else Crew()
     system = System(

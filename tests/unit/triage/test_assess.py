@@ -327,15 +327,24 @@ def test_an_outage_is_not_the_radiographs_fault(triage: MadeTriage, place: str) 
     assert triage.queue.depth() == 0
 
 
-def test_attempts_stay_counted_when_the_record_itself_is_down(triage: MadeTriage) -> None:
+def test_attempts_that_an_outage_of_the_record_cost_are_taken_back_once_it_answers(triage: MadeTriage) -> None:
     instance = triage.send(made_jpeg())
-    triage.outage.of = {"records.save_assessments", "records.forgive_attempts"}
+    for _ in range(5):
+        triage.outage.of = {"records.save_assessments", "records.forgive_attempts"}
+        with pytest.raises(BackendUnavailable):
+            triage.worker.work_once()
+        assert triage.of(instance).attempts == 1
+        triage.clock.move(minutes=2)
+        triage.outage.of = {"records.forgive_attempts"}
+        with pytest.raises(BackendUnavailable):
+            triage.worker.work_once()
+        triage.clock.move(minutes=2)
 
-    with pytest.raises(BackendUnavailable, match="save_assessments"):
-        triage.worker.work_once()
+    triage.outage.of = set()
+    while triage.worker.work_once():
+        pass
 
-    assert triage.of(instance).attempts == 1
-    assert triage.of(instance).status is Status.RECEIVED
+    assert (triage.of(instance).status, triage.of(instance).attempts) == (Status.ASSESSED, 1)
 
 
 def test_a_replayed_instance_is_assessed_again(triage: MadeTriage) -> None:

@@ -1,5 +1,6 @@
 """Upkeep: whatever queue or record forgot is found again, and nothing recorded is ever deleted."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -58,6 +59,76 @@ def test_the_queue_is_rebuilt_from_the_record(triage: MadeTriage) -> None:
     assert triage.upkeep.rebuild_queue() == 3
 
     assert {note.instance for note in triage.queue.take(9, 0)} == set(sent)
+
+
+def test_a_note_lost_among_many_that_wait_is_written_again(triage: MadeTriage) -> None:
+    lost = triage.send(made_jpeg(seed=1))
+    lose_notes(triage)
+    triage.clock.move(minutes=5)
+    for seed in range(2, 7):
+        triage.send(made_jpeg(seed=seed))
+
+    assert triage.upkeep.run_once().requeued == 1
+
+    assert [note.instance for note in triage.queue.take(9, 0)].count(lost) == 1
+
+
+def test_what_is_under_way_is_noted_again_once_a_minute_at_most(triage: MadeTriage) -> None:
+    now = [0.0]
+    upkeep = replace(triage.upkeep, timer=lambda: now[0])
+    triage.send(made_jpeg())
+    triage.queue.take(1, 0)  # a worker has it and takes long
+    triage.clock.move(seconds=40)
+
+    assert upkeep.run_once().requeued == 1
+    triage.queue.take(1, 0)
+    now[0] += 59
+    assert upkeep.run_once().requeued == 0
+    now[0] += 2
+    assert upkeep.run_once().requeued == 1
+
+
+def test_several_that_look_after_a_queue_do_not_multiply_its_notes(triage: MadeTriage) -> None:
+    for seed in range(5):
+        triage.send(made_jpeg(seed=seed))
+    lose_notes(triage)
+    triage.clock.move(minutes=5)
+
+    found = [replace(triage.upkeep).run_once().requeued for _ in range(4)]
+
+    assert found == [5, 0, 0, 0]
+
+
+def test_a_clock_that_was_set_back_hides_no_lost_note(triage: MadeTriage) -> None:
+    now = [0.0]
+    upkeep = replace(triage.upkeep, timer=lambda: now[0])
+    triage.send(made_jpeg())
+    lose_notes(triage)
+    triage.clock.move(hours=-5)
+
+    assert upkeep.run_once().requeued == 0
+    now[0] += 31
+    assert upkeep.run_once().requeued == 1
+
+
+def test_a_clock_that_was_set_forward_multiplies_nothing(triage: MadeTriage) -> None:
+    triage.send(made_jpeg())
+    triage.clock.move(days=400)
+
+    assert triage.upkeep.run_once().requeued == 0
+    triage.worker.work_once()
+    (row,) = triage.worklist.page(WorklistFilter()).rows
+    assert row.status is Status.ASSESSED
+
+
+def test_originals_are_looked_for_again_after_a_clock_was_set_back(triage: MadeTriage) -> None:
+    triage.clock.move(days=30)
+    triage.upkeep.run_once()
+    triage.clock.move(days=-30)
+    orphan(triage, made_jpeg())
+    triage.clock.move(hours=3)
+
+    assert triage.upkeep.run_once().adopted == 1
 
 
 def test_an_original_that_was_never_recorded_is_recorded_late(triage: MadeTriage) -> None:

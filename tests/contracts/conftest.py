@@ -14,7 +14,7 @@ from lingula.stores.store import ObjectStore, open_store
 
 STORES = ("file://{folder}/originals", "memory://", "moto_server", "rclone_server")  # the last two are fixtures
 QUEUES = ("memory://?lease_seconds=0.3",)
-RECORDS = ("sqlite://{folder}/records.sqlite", "memory://")
+RECORDS = ("sqlite://{folder}/records.sqlite", "memory://", "postgres_database")  # the last one is a fixture
 
 
 @pytest.fixture(params=STORES)
@@ -43,8 +43,15 @@ def queue(request: pytest.FixtureRequest) -> WorkQueue:
 
 
 @pytest.fixture(params=RECORDS)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordsPlace]:
-    opened = open_records(str(request.param).format(folder=tmp_path))
+def records_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of records with nothing in them."""
+    named = str(request.param)
+    return named.format(folder=tmp_path) if "://" in named else str(request.getfixturevalue(named))
+
+
+@pytest.fixture
+def place(records_url: str) -> Iterator[RecordsPlace]:
+    opened = open_records(records_url)
     yield opened
     opened.records.close()
 

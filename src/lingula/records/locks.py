@@ -10,7 +10,7 @@ https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 
 from enum import IntEnum
 
-from sqlalchemy import Connection, Function, func, select
+from sqlalchemy import Connection
 
 _NAMESPACE = 0x4C69  # "Li": the first of the two numbers PostgreSQL keys these locks by
 
@@ -20,13 +20,15 @@ class Lock(IntEnum):
 
     SCHEMA = 1  # making and migrating the tables
     BINDINGS = 2  # a title or key belongs to one site, be it its first or another
-    TIMELINE = 3  # shared by whoever adds, alone by whoever follows
+    TIMELINE = 3  # its numbers become visible in their order
 
 
-def take(connection: Connection, lock: Lock, *, is_shared: bool = False) -> None:
-    """Wait until no other transaction holds the lock, or only others that share it, and hold it until the end."""
-    if connection.dialect.name == "postgresql":
-        taken: Function[None] = (func.pg_advisory_xact_lock_shared if is_shared else func.pg_advisory_xact_lock)(
-            _NAMESPACE, lock.value
-        )
-        connection.execute(select(taken))
+def take(connection: Connection, lock: Lock) -> None:
+    """Wait until no other transaction holds the lock, and hold it until this one ends."""
+    if has_many_writers(connection):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_NAMESPACE}, {lock.value})")  # two constants
+
+
+def has_many_writers(connection: Connection) -> bool:
+    """Tell whether others may write in the middle of this transaction."""
+    return connection.dialect.name == "postgresql"

@@ -256,11 +256,26 @@ class RecordsPlace:
 
 
 def open_records(url: str) -> RecordsPlace:
-    """Open the records a URL names: ``sqlite:///path`` (WAL mode) or ``memory://``; brings the schema up to date."""
+    """Open the records a URL names and bring the schema up to date.
+
+    ``sqlite:///path`` (WAL mode), ``memory://`` or ``postgresql://user:password@host:port/database``.
+    """
     match urlsplit(url).scheme:
         case "sqlite" | "memory":
             from lingula.records.sqlite import open_sqlite
 
             return open_sqlite(url)
+        case "postgresql":
+            try:
+                from lingula.records.postgres import open_postgres
+            except ModuleNotFoundError as error:
+                raise SettingsError(
+                    f"LINGULA_RECORDS_URL: {error.name} is missing, which speaks to PostgreSQL; run "
+                    "`pip install 'lingula[scale]'`"
+                ) from error
+
+            return open_postgres(url)
         case scheme:
-            raise SettingsError(f"LINGULA_RECORDS_URL: no records for scheme {scheme!r}; use sqlite:// or memory://")
+            raise SettingsError(
+                f"LINGULA_RECORDS_URL: no records for scheme {scheme!r}; use sqlite://, postgresql:// or memory://"
+            )

@@ -39,7 +39,7 @@ def bring_up_to_date(connection: Connection, place: str) -> None:
     if _VERSION_TABLE not in tables:
         if tables:
             raise SettingsError(
-                f"LINGULA_RECORDS_URL: {place} holds another program's tables; name a file that is Lingula's or new"
+                f"LINGULA_RECORDS_URL: {place} holds another program's tables; name one that is Lingula's or new"
             )
         metadata.create_all(connection, tables=_TABLES)
         connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))

@@ -55,10 +55,8 @@ class SqlAccounts:
 
     def users(self) -> Sequence[User]:
         """Give all users by name."""
-        rows = self._transactions.read(
-            lambda connection: connection.execute(select(users).order_by(users.c.name)).mappings().all()
-        )
-        return [_user(row) for row in rows]
+        rows = self._transactions.read(lambda connection: connection.execute(select(users)).mappings().all())
+        return sorted((_user(row) for row in rows), key=lambda user: user.name)  # alike whatever a database's language
 
     def add_session(self, session: Session) -> None:
         """Remember a session; raises `NotFound` if there is no such user."""

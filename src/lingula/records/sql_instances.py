@@ -15,7 +15,7 @@ from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.radiology.study import Status
 from lingula.records.records import NewInstance, StoredInstance
 from lingula.records.rows import INSTANCE_COLUMNS, STATEMENT_COLUMNS, stored_instance, values_of_arrival
-from lingula.records.sql_statements import weigh_again
+from lingula.records.sql_statements import hold_studies, weigh_again
 from lingula.records.study_state import waiting_priority
 from lingula.records.tables import IS_FAILED, IS_RECEIVED, instances, statements, studies
 
@@ -115,6 +115,7 @@ def forgive_attempts(connection: Connection, ids: Sequence[InstanceId]) -> None:
 
 def reopen(connection: Connection, instance: InstanceId) -> None:
     """Set a failed instance back; the failure stays among its statements but no longer stands."""
+    hold_studies(connection, [instance])
     row = connection.execute(
         select(instances.c.status, instances.c.study_id, instances.c.is_stat).where(instances.c.id == instance)
     ).one_or_none()

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from lingula.radiology.identifiers import InstanceId, StudyId
 from lingula.radiology.study import Priority, Status
+from lingula.records.locks import has_many_writers
 from lingula.records.records import Assessment
 from lingula.records.rows import STATE_COLUMNS, instance_state, values_of_statement
 from lingula.records.study_state import InstanceState, takes_effect, weigh_study
@@ -23,6 +24,17 @@ _KNOWN_BESIDE = _KNOWN.where(
     instances.c.study_id.in_(
         select(instances.c.study_id).where(instances.c.id.in_(bindparam("ids", expanding=True))).scalar_subquery()
     )
+)
+# In one order, so that two who save never wait for each other.
+_HOLD_STUDIES = (
+    select(studies.c.id)
+    .where(
+        studies.c.id.in_(
+            select(instances.c.study_id).where(instances.c.id.in_(bindparam("ids", expanding=True))).scalar_subquery()
+        )
+    )
+    .order_by(studies.c.id)
+    .with_for_update(key_share=True)
 )
 _ADD_STATEMENTS = statements.insert()
 _OF_INSTANCE = ("status", "band", "priority_rank", "probability", "statement_count", "standing_statement")
@@ -61,6 +73,7 @@ class _Known:
 def save_assessments(connection: Connection, assessments: Sequence[Assessment]) -> Collection[InstanceId]:
     """Record the statements that take effect and let their studies follow; give the ids of their instances."""
     ids = [assessment.instance for assessment in assessments]
+    hold_studies(connection, ids)
     beside = connection.execute(_KNOWN_BESIDE, {"ids": ids}).mappings()
     known = {one.state.id: one for one in map(_known, beside)}
     made: dict[tuple[InstanceId, int], Assessment] = {}
@@ -77,6 +90,16 @@ def save_assessments(connection: Connection, assessments: Sequence[Assessment]) 
         connection.execute(_SET_INSTANCE, [_values_of_standing(known[instance]) for instance in changed])
         _set_studies(connection, known, {known[instance].study for instance in changed})
     return changed
+
+
+def hold_studies(connection: Connection, ids: Sequence[InstanceId]) -> None:
+    """Let nobody else change what these instances' studies follow from until the transaction ends.
+
+    Every change of an instance's status and of its study is made by whoever holds the study's row. What is read after
+    this is what the last one left.
+    """
+    if has_many_writers(connection):
+        connection.execute(_HOLD_STUDIES, {"ids": list(ids)})
 
 
 def weigh_again(connection: Connection, ids: Collection[StudyId]) -> None:

@@ -36,7 +36,7 @@ def study_of(connection: Connection, study: StudyId) -> StoredStudy:
 
 def claim_study(connection: Connection, study: StudyId, claim: Claim, now: datetime) -> None:
     """Note that a doctor has the study open."""
-    _refuse_if_claimed(_row(connection, study), claim.reviewer, now)
+    _refuse_if_claimed(_row(connection, study, is_held=True), claim.reviewer, now)
     connection.execute(
         update(studies).where(studies.c.id == study).values(claimed_by=claim.reviewer, claimed_until=claim.until)
     )
@@ -53,7 +53,7 @@ def release_study(connection: Connection, study: StudyId, reviewer: str) -> None
 
 def add_review(connection: Connection, new: NewReview) -> Review:
     """Add a verdict; earlier ones stay."""
-    row = _row(connection, new.study)
+    row = _row(connection, new.study, is_held=True)
     _refuse_if_claimed(row, new.reviewer, new.reviewed_at)
     number = row["review_count"] + 1
     connection.execute(reviews.insert(), values_of_review(new, number))
@@ -71,8 +71,11 @@ def add_review(connection: Connection, new: NewReview) -> Review:
     return Review(number=number, new=new)
 
 
-def _row(connection: Connection, study: StudyId) -> RowMapping:
-    row = connection.execute(select(studies).where(studies.c.id == study)).mappings().one_or_none()
+def _row(connection: Connection, study: StudyId, *, is_held: bool = False) -> RowMapping:
+    """Give a study's row; if held, nobody else can change it until the transaction ends (SQLite has one writer)."""
+    asked = select(studies).where(studies.c.id == study)
+    held = asked.with_for_update(key_share=True) if is_held else asked
+    row = connection.execute(held).mappings().one_or_none()
     if row is None:
         raise NotFound(f"no study {study} is recorded here")
     return row

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, RowMapping, select
 
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
+from lingula.records.locks import Lock, take
 from lingula.records.records import TimelineEntry
 from lingula.records.tables import timeline
 
@@ -14,8 +15,13 @@ _ADD = timeline.insert().inline()  # built once: composing a statement costs mor
 
 
 def add_timeline(connection: Connection, entries: Sequence[TimelineEntry]) -> None:
-    """Add what happened; numbers are given in the order of `entries`."""
+    """Add what happened; numbers are given in the order of `entries`.
+
+    Whoever adds waits for others that do, from before its numbers are given until it is committed: so no smaller number
+    ever appears after a greater one, and who follows from where they stopped misses nothing.
+    """
     if entries:
+        take(connection, Lock.TIMELINE)
         connection.execute(_ADD, [_values(entry) for entry in entries])
 
 

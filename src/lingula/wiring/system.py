@@ -137,22 +137,8 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC), p
     metrics = Metrics()
     elsewhere = None if is_alone(settings) else Elsewhere.of(places.records)
     hub = EventHub(places.records.add_timeline, [metrics.count, log_event], elsewhere)
-    receiver = Receiver(
-        store=places.store,
-        records=places.records,
-        queue=places.queue,
-        notify=hub.notify,
-        clock=clock,
-        limit_bytes=settings.upload_limit_bytes,
-    )
-    upkeep = Upkeep(
-        records=places.records,
-        queue=places.queue,
-        store=places.store,
-        receiver=receiver,
-        clock=clock,
-        unassessed_after_seconds=settings.note_again_seconds,
-    )
+    receiver = _receiver(settings, places, hub, clock)
+    upkeep = _upkeep(settings, places, receiver, clock)
     assessing = load_assessing(settings, places, registry, clock) if Part.WORK in parts else None
     crew = make_crew(settings, places, assessing, upkeep, hub.notify, clock) if assessing else Crew()
     system = System(
@@ -176,6 +162,28 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC), p
     )
     _watch(system, places)
     return system
+
+
+def _receiver(settings: Settings, places: Places, hub: EventHub, clock: Clock) -> Receiver:
+    return Receiver(
+        store=places.store,
+        records=places.records,
+        queue=places.queue,
+        notify=hub.notify,
+        clock=clock,
+        limit_bytes=settings.upload_limit_bytes,
+    )
+
+
+def _upkeep(settings: Settings, places: Places, receiver: Receiver, clock: Clock) -> Upkeep:
+    return Upkeep(
+        records=places.records,
+        queue=places.queue,
+        store=places.store,
+        receiver=receiver,
+        clock=clock,
+        unassessed_after_seconds=settings.note_again_seconds,
+    )
 
 
 def _shown(registry: Registry, settings: Settings, assessing: Assessing | None) -> Callable[[], ModelPackage]:

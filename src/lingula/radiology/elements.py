@@ -202,6 +202,20 @@ def _skip_nested(data: bytes, at: int, encoding: Encoding) -> int:
     raise UnreadablePixels(f"a DICOM sequence has more than {MOST_ELEMENTS:,} elements: the file is forged")
 
 
+def data_set_starts(data: bytes) -> int:
+    """Give the place of a DICOM file's first byte after preamble and meta information.
+
+    Raises
+    ------
+    UnreadablePixels
+        If the meta information ends inside an element.
+    """
+    try:
+        return _walk_meta(data, _PREAMBLE if data[128:_PREAMBLE] == b"DICM" else 0)[1]
+    except struct.error as error:
+        raise UnreadablePixels(_ENDS_INSIDE) from error
+
+
 def _walk_meta(data: bytes, at: int) -> tuple[dict[int, tuple[int, int]], int]:
     """Walk group 0002, which is explicit little endian whatever follows."""
     places: dict[int, tuple[int, int]] = {}

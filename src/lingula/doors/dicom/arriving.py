@@ -14,7 +14,7 @@ import struct
 from lingula.doors.dicom.commands import Command
 from lingula.doors.dicom.memory import Memory
 from lingula.doors.dicom.pdus import IMPLEMENTATION_CLASS_UID
-from lingula.errors import BackendUnavailable, LingulaError, UnreadablePixels
+from lingula.errors import BackendUnavailable, LingulaError, NotDicom, UnreadablePixels
 
 _STEP_BYTES = 256 * 1024  # memory is asked for in steps, so that threads seldom meet at its lock
 _WAIT_SECONDS = 10.0  # for memory to become free; senders wait longer than this for an answer
@@ -36,6 +36,7 @@ class Arriving:
 
     def __init__(self, command: Command, transfer_syntax: str, memory: Memory, limit_bytes: int) -> None:
         self._data = bytearray(_header(command, transfer_syntax))
+        self._header_bytes = len(self._data)
         self._memory = memory
         self._limit_bytes = limit_bytes
         self._held_bytes = 0
@@ -58,13 +59,15 @@ class Arriving:
 
         Raises
         ------
-        UnreadablePixels
-            If it is too large.
+        NotDicom, UnreadablePixels
+            If it is empty or too large.
         BackendUnavailable
             If there was no memory for it; the sender should try again.
         """
         if self._lost is not None:
             raise self._lost
+        if len(self._data) == self._header_bytes:
+            raise NotDicom("the data set is empty: send the radiograph itself")
         return bytes(self._data)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ DICOM PS3.7 section 6.3 (command set: implicit little endian), 9.3 and Annex E (
 
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -20,7 +21,7 @@ NO_DATA_SET = 0x0101
 _HEAD = struct.Struct("<HHI")
 _UID = re.compile(r"[0-9.]{1,64}")
 _CLASS, _REQUESTED_CLASS, _FIELD, _MESSAGE, _RESPONDED = 0x0002, 0x0003, 0x0100, 0x0110, 0x0120
-_DATA_SET, _STATUS, _COMMENT, _INSTANCE, _REQUESTED_INSTANCE = 0x0800, 0x0900, 0x0902, 0x1000, 0x1001
+_PRIORITY, _DATA_SET, _STATUS, _COMMENT, _INSTANCE, _REQUESTED_INSTANCE = 0x0700, 0x0800, 0x0900, 0x0902, 0x1000, 0x1001
 _ANSWER = 0x8000
 _COMMENT_CHARACTERS = 64  # LO
 
@@ -50,6 +51,14 @@ class Command:
         return bool(self.field & _ANSWER)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a receiver says became of what was asked."""
+
+    status: int
+    comment: str
+
+
 def read_command(data: bytes) -> Command:
     """Read a command set.
 
@@ -58,6 +67,34 @@ def read_command(data: bytes) -> Command:
     Malformed
         If it breaks off, or has no operation or message number.
     """
+    values = _values(data)
+    return Command(
+        field=_number(values, _FIELD),
+        message=_number(values, _MESSAGE if _MESSAGE in values else _RESPONDED),
+        has_data_set=_number(values, _DATA_SET) != NO_DATA_SET,
+        sop_class_uid=_uid(values, _CLASS) or _uid(values, _REQUESTED_CLASS),
+        sop_instance_uid=_uid(values, _INSTANCE) or _uid(values, _REQUESTED_INSTANCE),
+    )
+
+
+def read_answer(data: bytes) -> Answer:
+    """Read the command set that answers one of ours; raises as `read_command`."""
+    values = _values(data)
+    comment = values.get(_COMMENT, b"").decode("latin-1").strip(" \0")
+    return Answer(status=_number(values, _STATUS), comment=comment)
+
+
+def write_request(field: CommandField, message: int, sop_class: str, sop_instance: str | None) -> bytes:
+    """Write the command set of a C-ECHO, or of a C-STORE whose data set follows."""
+    parts = [_uid_element(_CLASS, sop_class), _number_element(_FIELD, field), _number_element(_MESSAGE, message)]
+    if sop_instance is not None:
+        parts.append(_number_element(_PRIORITY, 0))
+    parts.append(_number_element(_DATA_SET, NO_DATA_SET if sop_instance is None else 1))
+    parts.append(_uid_element(_INSTANCE, sop_instance))
+    return _framed(parts)
+
+
+def _values(data: bytes) -> dict[int, bytes]:
     values: dict[int, bytes] = {}
     at = 0
     while at < len(data):
@@ -69,13 +106,7 @@ def read_command(data: bytes) -> Command:
             raise Malformed("a command set's element does not fit")
         values[element] = data[at : at + length]
         at += length
-    return Command(
-        field=_number(values, _FIELD),
-        message=_number(values, _MESSAGE if _MESSAGE in values else _RESPONDED),
-        has_data_set=_number(values, _DATA_SET) != NO_DATA_SET,
-        sop_class_uid=_uid(values, _CLASS) or _uid(values, _REQUESTED_CLASS),
-        sop_instance_uid=_uid(values, _INSTANCE) or _uid(values, _REQUESTED_INSTANCE),
-    )
+    return values
 
 
 def write_answer(command: Command, status: int, comment: str = "") -> bytes:
@@ -95,6 +126,10 @@ def write_answer(command: Command, status: int, comment: str = "") -> bytes:
         text = comment.encode("ascii", "replace")[:_COMMENT_CHARACTERS].replace(b"\\", b"/")
         parts.append(_element(_COMMENT, text + b" " * (len(text) % 2)))
     parts.append(_uid_element(_INSTANCE, command.sop_instance_uid))
+    return _framed(parts)
+
+
+def _framed(parts: Sequence[bytes]) -> bytes:
     body = b"".join(parts)
     return _element(0x0000, struct.pack("<I", len(body))) + body
 

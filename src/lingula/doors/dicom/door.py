@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class DicomDoor:
-    """C-ECHO and C-STORE for modalities, PACS and routers; a standing door.
+    """C-ECHO and C-STORE for modalities, PACS and routers; a standing door. `port` is where, once it is open.
 
     >>> door = DicomDoor(system)  # doctest: +SKIP
     >>> door.open()  # doctest: +SKIP
@@ -40,7 +40,7 @@ class DicomDoor:
 
     def __init__(self, system: "System") -> None:
         settings = system.settings
-        self._host, self._port = settings.dicom_host, settings.dicom_port
+        self._host, self.port = settings.dicom_host, settings.dicom_port
         self._closing = threading.Event()
         self._tls = tls_context(settings)
         self._most_connections = 2 * settings.dicom_associations + _SPARE_CONNECTIONS
@@ -60,11 +60,6 @@ class DicomDoor:
         self._listening: socket.socket | None = None
         self._accepting: threading.Thread | None = None
 
-    @property
-    def port(self) -> int:
-        """The port it listens on, once it is open."""
-        return int(self._listening.getsockname()[1]) if self._listening else self._port
-
     def open(self) -> None:
         """Begin to listen.
 
@@ -73,7 +68,8 @@ class DicomDoor:
         SettingsError
             If the port is taken or may not be used.
         """
-        self._listening = _listen(self._host, self._port)
+        self._listening = _listen(self._host, self.port)
+        self.port = int(self._listening.getsockname()[1])
         self._accepting = threading.Thread(target=self._accept, name="lingula-dicom", daemon=True)
         self._accepting.start()
         _log.info(

@@ -123,11 +123,37 @@ def write_acceptance(request: AssociationRequest, answers: Mapping[int, str | No
         shown = (syntax or proposed[number].transfer_syntaxes[0]).encode()
         result = 0 if syntax else 3  # 3: abstract syntax not supported; PS3.8 table 9-18
         parts.append(_item(_ANSWERED, bytes((number, 0, result, 0)) + _item(_TRANSFER, shown)))
-    user = _item(_MAX_LENGTH, struct.pack(">I", PDU_LIMIT_BYTES)) + _item(_CLASS_UID, IMPLEMENTATION_CLASS_UID.encode())
-    user += _item(_VERSION_NAME, f"LINGULA_{__version__}"[:16].encode())
-    return write_pdu(
-        PduType.ASSOCIATE_AC, struct.pack(">HH", 1, 0) + request.titles + b"".join(parts) + _item(_USER, user)
-    )
+    body = struct.pack(">HH", 1, 0) + request.titles + b"".join(parts) + _user_item()
+    return write_pdu(PduType.ASSOCIATE_AC, body)
+
+
+def write_association_request(called: str, calling: str, contexts: Sequence[ProposedContext]) -> bytes:
+    """Write an A-ASSOCIATE-RQ."""
+    titles = b"".join(title.encode("latin-1", "replace")[:16].ljust(16) for title in (called, calling))
+    parts = [_item(_APPLICATION, APPLICATION_CONTEXT.encode())]
+    for one in contexts:
+        inner = _item(_ABSTRACT, one.abstract_syntax.encode())
+        inner += b"".join(_item(_TRANSFER, syntax.encode()) for syntax in one.transfer_syntaxes)
+        parts.append(_item(_PROPOSED, bytes((one.number, 0, 0, 0)) + inner))
+    body = struct.pack(">HH", 1, 0) + titles + bytes(32) + b"".join(parts) + _user_item()
+    return write_pdu(PduType.ASSOCIATE_RQ, body)
+
+
+def read_acceptance(body: bytes) -> tuple[Mapping[int, str], int]:
+    """Read an A-ASSOCIATE-AC: the transfer syntax of each accepted context, and the receiver's limit (0 for none).
+
+    Raises
+    ------
+    Malformed
+        If it contradicts itself.
+    """
+    items = list(_items(body[_TITLES_BYTES:]))
+    accepted = {}
+    for kind, value in items:
+        if kind == _ANSWERED and len(value) > 4 and value[2] == 0:  # noqa: PLR2004 - number, result and reserved bytes
+            syntaxes = [_uid(inner) for one, inner in _items(value[4:]) if one == _TRANSFER]
+            accepted[value[0]] = syntaxes[0] if syntaxes else ""
+    return accepted, _max_length(items)
 
 
 def write_pdu(kind: PduType, body: bytes) -> bytes:
@@ -203,6 +229,11 @@ def _max_length(items: Sequence[tuple[int, bytes]]) -> int:
                 if inner == _MAX_LENGTH and len(stated) == 4:  # noqa: PLR2004 - an unsigned number of 32 bits
                     return int.from_bytes(stated, "big")
     return 0
+
+
+def _user_item() -> bytes:
+    user = _item(_MAX_LENGTH, struct.pack(">I", PDU_LIMIT_BYTES)) + _item(_CLASS_UID, IMPLEMENTATION_CLASS_UID.encode())
+    return _item(_USER, user + _item(_VERSION_NAME, f"LINGULA_{__version__}"[:16].encode()))
 
 
 def _item(kind: int, value: bytes) -> bytes:

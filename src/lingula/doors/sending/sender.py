@@ -85,6 +85,10 @@ def open_sender(url: str, key: SecretStr | None = None, patience: Patience | Non
             from lingula.doors.sending.http import HttpSender
 
             return HttpSender(url, key, patience)
+        case "dicom":
+            from lingula.doors.sending.dicom import DicomSender
+
+            return DicomSender(url, patience)
         case "s3":
             from lingula.doors.sending.s3 import S3Sender
 
@@ -96,5 +100,5 @@ def open_sender(url: str, key: SecretStr | None = None, patience: Patience | Non
         case scheme:
             raise SettingsError(
                 f"cannot send to an address that begins with {scheme or 'nothing'!r}; "
-                "use http://, https://, s3:// or file:///"
+                "use http://, https://, dicom://, s3:// or file:///"
             )

@@ -105,6 +105,18 @@ class Model:
             answers += _read_outputs(self._run(pixels), len(batch))
         return answers
 
+    def run(self, pixels: NDArray[np.float32]) -> Outputs:
+        """Run the graph and give its outputs as they are, for whoever asks for the bare model.
+
+        Parameters
+        ----------
+        pixels
+            Prepared, shape (N, 1, height, width) with N at least 1; run in batches of at most `largest_batch`.
+        """
+        starts = range(0, len(pixels), self.largest_batch)
+        batches = [self._run(pixels[start : start + self.largest_batch]) for start in starts]
+        return {name: np.concatenate([batch[name] for batch in batches]) for name in OUTPUTS}
+
     def check(self) -> None:
         """Return if the graph still answers; raises whatever the engine raises if not."""
         height, width = self.manifest.input.shape[2:]

@@ -13,14 +13,24 @@ from lingula.doors.http.edge import HEADERS
 from lingula.doors.http.sessions import cookie_name
 from lingula.doors.http.throttle import FREE_TRIES_ACCOUNT
 
-ANONYMOUS = {"/login", "/health", "/health/live", "/health/ready", "/static"}
+ANONYMOUS = {
+    "/login",
+    "/health",
+    "/health/live",
+    "/health/ready",
+    "/static",
+    "/v2/health/live",
+    "/v2/health/ready",
+}
 
 
 def test_every_address_but_login_and_health_turns_strangers_away(hospital: Hospital) -> None:
     stranger = hospital.stranger()
 
     answers = {
-        (method, path): stranger.request(method, path.format(study="s1", instance="i1")).status_code
+        (method, path): stranger.request(
+            method, path.format(study="s1", instance="i1", name="m", version="1")
+        ).status_code
         for method, path in addresses(hospital.app.routes)
         if path not in ANONYMOUS and path != "/metrics"  # given to this machine itself; see test_health
     }

@@ -18,6 +18,7 @@ from lingula import __version__
 from lingula.doors.http import (
     api_events,
     api_health,
+    api_inference,
     api_instances,
     api_simple,
     api_stow,
@@ -39,6 +40,7 @@ ROUTERS: Sequence[tuple[APIRouter, frozenset[Part]]] = (
     (api_simple.router, frozenset({Part.RECEIVE})),
     (api_stow.router, frozenset({Part.RECEIVE})),
     (api_instances.router, frozenset({Part.RECEIVE, Part.WEB})),  # whoever sends asks here what became of it
+    (api_inference.router, frozenset({Part.WORK})),
     (api_studies.router, frozenset({Part.WEB})),
     (api_events.router, frozenset({Part.WEB})),
     (page_login.router, frozenset({Part.WEB})),
@@ -96,7 +98,7 @@ def create_app(system: System) -> FastAPI:
 
 def is_large(path: str) -> bool:
     """Tell whether a path takes radiographs; everything else is small."""
-    return path in LARGE_PATHS or api_stow.is_large(path)
+    return path in LARGE_PATHS or api_stow.is_large(path) or api_inference.is_large(path)
 
 
 class _Static(StaticFiles):
@@ -109,6 +111,8 @@ class _Static(StaticFiles):
 
 
 def _respond(request: Request, problem: Problem, *, is_demo: bool) -> Response:
+    if api_inference.speaks(request.url.path):
+        return api_inference.error_response(problem)
     return problem_page(problem, is_demo=is_demo) if wants_page(request) else problem_response(request, problem)
 
 

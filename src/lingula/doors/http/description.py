@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
+from lingula.doors.http import shapes_inference
 from lingula.doors.http.api_simple import PredictionShape, PredictionsShape
 from lingula.doors.http.door import ACaller
+from lingula.doors.http.inference import InferBody
 from lingula.doors.http.shapes import (
     PREFIX,
     AssessmentShape,
     HealthShape,
     InstanceShape,
     ProblemShape,
-    Shape,
     UploadShape,
 )
 from lingula.doors.http.shapes_study import (
@@ -159,7 +161,7 @@ _PROBLEM_EXAMPLE = ProblemShape(
     event_id="8d1f0c5a2b7e4f90",
 )
 
-EXAMPLES: Mapping[type[Shape | ProblemShape], Shape | ProblemShape] = {
+EXAMPLES: Mapping[type[BaseModel], BaseModel] = {
     type(example): example
     for example in (
         _ASSESSMENT,
@@ -177,6 +179,7 @@ EXAMPLES: Mapping[type[Shape | ProblemShape], Shape | ProblemShape] = {
         PredictionsShape(data=[_PREDICTION], page=1, items_per_page=25, total_keys=1, total_pages=1),
         HealthShape(status="ready", parts={"store": "ok", "records": "ok"}),
         _PROBLEM_EXAMPLE,
+        *shapes_inference.EXAMPLES,
     )
 }
 
@@ -191,6 +194,9 @@ def describe(app: FastAPI) -> None:
         components["securitySchemes"] = SECURITY
         described["security"] = [{name: []} for name in SECURITY]
         components["schemas"].setdefault(TimelineShape.__name__, TimelineShape.model_json_schema())
+        asked = InferBody.model_json_schema(ref_template="#/components/schemas/{model}")
+        components["schemas"] |= {**asked.pop("$defs"), InferBody.__name__: asked}
         for shape, example in EXAMPLES.items():
-            components["schemas"][shape.__name__]["examples"] = [example.model_dump(mode="json")]
+            if shape.__name__ in components["schemas"]:  # a process that does not do everything has not every shape
+                components["schemas"][shape.__name__]["examples"] = [example.model_dump(mode="json")]
         return described

@@ -13,7 +13,7 @@ from lingula.records.shadows import Shadows
 from lingula.stores.store import ObjectStore, open_store
 
 STORES = ("file://{folder}/originals", "memory://", "moto_server", "rclone_server")  # the last two are fixtures
-QUEUES = ("memory://?lease_seconds=0.3",)
+QUEUES = ("memory://?", "redis_queue", "nats_queue", "kafka_queue")  # the last three are fixtures
 RECORDS = ("sqlite://{folder}/records.sqlite", "memory://", "postgres_database")  # the last one is a fixture
 
 
@@ -37,9 +37,17 @@ def store(store_url: str) -> Iterator[ObjectStore]:
 
 
 @pytest.fixture(params=QUEUES)
-def queue(request: pytest.FixtureRequest) -> WorkQueue:
-    """A queue whose leases last 0.3 seconds."""
-    return open_queue(str(request.param))
+def queue_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty queue whose leases last 0.3 seconds."""
+    named = str(request.param)
+    return f"{named if '://' in named else request.getfixturevalue(named)}lease_seconds=0.3"
+
+
+@pytest.fixture
+def queue(queue_url: str) -> Iterator[WorkQueue]:
+    opened = open_queue(queue_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(params=RECORDS)

@@ -47,11 +47,41 @@ class WorkQueue(Protocol):
 
 
 def open_queue(url: str) -> WorkQueue:
-    """Open the queue a URL names: ``memory://``, optionally ``memory://?lease_seconds=60``."""
+    """Open the queue a URL names: ``memory://``, ``nats://``, ``redis://`` or ``kafka://``; it connects later.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such queue, its driver is not installed, or the URL is not of that queue's form.
+    """
+    try:
+        return _opened(url)
+    except ModuleNotFoundError as error:
+        scheme = urlsplit(url).scheme
+        raise SettingsError(
+            f"LINGULA_QUEUE_URL: {scheme}:// needs the driver {error.name!r}: pip install 'lingula[scale]'"
+        ) from error
+
+
+def _opened(url: str) -> WorkQueue:
     match urlsplit(url).scheme:
         case "memory":
             from lingula.queues.memory import MemoryQueue
 
             return MemoryQueue.from_url(url)
+        case "nats" | "tls":
+            from lingula.queues.nats import NatsQueue
+
+            return NatsQueue.from_url(url)
+        case "redis" | "rediss":
+            from lingula.queues.redis import RedisQueue
+
+            return RedisQueue.from_url(url)
+        case "kafka":
+            from lingula.queues.kafka import KafkaQueue
+
+            return KafkaQueue.from_url(url)
         case scheme:
-            raise SettingsError(f"LINGULA_QUEUE_URL: no queue for scheme {scheme!r}; use memory://")
+            raise SettingsError(
+                f"LINGULA_QUEUE_URL: no queue for scheme {scheme!r}; use memory://, nats://, redis:// or kafka://"
+            )

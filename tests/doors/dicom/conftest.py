@@ -10,6 +10,7 @@ from made.packages import made_package
 from made.wards import OpenWard, Ward
 
 from lingula.doors.dicom import DicomDoor
+from lingula.doors.dicom.house import Deadlines
 from lingula.settings import FlagValue
 from lingula.wiring import System
 
@@ -26,11 +27,15 @@ def open_ward(package: Path, tmp_path: Path) -> Iterator[OpenWard]:
     with ExitStack() as ends:
         count = 0
 
-        def opened(change: Callable[[System], System] = lambda system: system, **settings: FlagValue) -> Ward:
+        def opened(
+            change: Callable[[System], System] = lambda system: system,
+            deadlines: Deadlines | None = None,
+            **settings: FlagValue,
+        ) -> Ward:
             nonlocal count
             count += 1
             system, _ = made_system(package, tmp_path / f"home-{count}", **{"dicom_port": 0, **settings})
-            door = DicomDoor(change(system))
+            door = DicomDoor(change(system), deadlines)
             door.open()
             ends.callback(system.stop)
             ends.callback(door.close)

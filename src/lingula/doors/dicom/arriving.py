@@ -12,12 +12,11 @@ DICOM PS3.10 section 7.1 (file meta information).
 import struct
 
 from lingula.doors.dicom.commands import Command
-from lingula.doors.dicom.memory import Memory
+from lingula.doors.dicom.house import House
 from lingula.doors.dicom.pdus import IMPLEMENTATION_CLASS_UID
 from lingula.errors import BackendUnavailable, LingulaError, NotDicom, UnreadablePixels
 
 _STEP_BYTES = 256 * 1024  # memory is asked for in steps, so that threads seldom meet at its lock
-_WAIT_SECONDS = 10.0  # for memory to become free; senders wait longer than this for an answer
 _PREAMBLE = bytes(128) + b"DICM"
 
 
@@ -28,17 +27,16 @@ class Arriving:
 
     Parameters
     ----------
-    transfer_syntax
-        In which the association agreed to receive.
-    limit_bytes
-        A larger object is let by.
+    header
+        What the file begins with.
+    house
+        Whose limits hold.
     """
 
-    def __init__(self, command: Command, transfer_syntax: str, memory: Memory, limit_bytes: int) -> None:
-        self._data = bytearray(_header(command, transfer_syntax))
-        self._header_bytes = len(self._data)
-        self._memory = memory
-        self._limit_bytes = limit_bytes
+    def __init__(self, header: bytes, house: House) -> None:
+        self._data = bytearray(header)
+        self._header_bytes = len(header)
+        self._house = house
         self._held_bytes = 0
         self._lost: LingulaError | None = None
 
@@ -47,8 +45,8 @@ class Arriving:
         if self._lost is not None:
             return
         size = len(self._data) + len(piece)
-        if size > self._limit_bytes:
-            self._lose(UnreadablePixels(f"more than {self._limit_bytes:,} bytes: send single radiographs"))
+        if size > self._house.limit_bytes:
+            self._lose(UnreadablePixels(f"more than {self._house.limit_bytes:,} bytes: send single radiographs"))
         elif self._hold(size):
             self._data += piece
         else:
@@ -73,14 +71,14 @@ class Arriving:
     def close(self) -> None:
         """Let go of the bytes."""
         self._data = bytearray()
-        self._memory.give(self._held_bytes)
+        self._house.memory.give(self._held_bytes)
         self._held_bytes = 0
 
     def _hold(self, size: int) -> bool:
         if size <= self._held_bytes:
             return True
         step = max(_STEP_BYTES, size - self._held_bytes)
-        if not self._memory.take(step, wait_seconds=_WAIT_SECONDS):
+        if not self._house.memory.take(step, wait_seconds=self._house.deadlines.memory_seconds):
             return False
         self._held_bytes += step
         return True
@@ -90,7 +88,8 @@ class Arriving:
         self._lost = error
 
 
-def _header(command: Command, transfer_syntax: str) -> bytes:
+def write_header(command: Command, transfer_syntax: str) -> bytes:
+    """Write preamble and file meta information for what a command announced."""
     elements = [_element(0x0001, b"OB", b"\0\1")]
     uids = {0x0002: command.sop_class_uid, 0x0003: command.sop_instance_uid}
     uids |= {0x0010: transfer_syntax, 0x0012: IMPLEMENTATION_CLASS_UID}

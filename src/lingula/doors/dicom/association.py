@@ -12,7 +12,7 @@ import logging
 import time
 from contextlib import suppress
 
-from lingula.doors.dicom.arriving import Arriving
+from lingula.doors.dicom.arriving import Arriving, write_header
 from lingula.doors.dicom.commands import COMMAND_LIMIT_BYTES, Command, CommandField, read_command, write_answer
 from lingula.doors.dicom.house import House
 from lingula.doors.dicom.negotiation import (
@@ -45,12 +45,6 @@ from lingula.doors.dicom.statuses import (
 from lingula.doors.dicom.wire import STALL_SECONDS, Gone, Pdu, Wire
 from lingula.errors import BackendUnavailable, LingulaError
 from lingula.radiology.identifiers import SiteName
-
-REQUEST_SECONDS = 20.0
-"""A connection must ask for an association within this time (the standard's ARTIM timer)."""
-
-MESSAGE_SECONDS = 300.0
-"""An object must be whole within this time: 64 MiB over a line of 2 Mbit/s."""
 
 _COMMAND, _LAST = 1, 2  # bits of the control header; PS3.8 E.2
 
@@ -100,7 +94,7 @@ class Association:
 
     def _asked_for(self) -> AssociationRequest | None:
         """Wait for the request for an association; None if the door closes first."""
-        deadline = time.monotonic() + REQUEST_SECONDS
+        deadline = time.monotonic() + self._house.deadlines.request_seconds
         pdu = self._wire.read(begun_by=deadline, whole_by=deadline, is_over=self._house.is_closing)
         if pdu is None:
             return None
@@ -150,7 +144,9 @@ class Association:
     def _wait_between(self) -> Pdu | None:
         """Wait for whatever the sender wants next; None when the door closes."""
         begun_by = time.monotonic() + self._house.idle_seconds
-        return self._wire.read(begun_by=begun_by, whole_by=begun_by + MESSAGE_SECONDS, is_over=self._house.is_closing)
+        return self._wire.read(
+            begun_by=begun_by, whole_by=begun_by + self._house.deadlines.message_seconds, is_over=self._house.is_closing
+        )
 
     def _wait_inside(self) -> Pdu | None:
         """Wait for the next piece of what has begun."""
@@ -161,7 +157,7 @@ class Association:
         if self._syntaxes.get(context) is None:
             raise Malformed("something came for a context that was not accepted")
         if self._message_deadline is None:
-            self._message_deadline = time.monotonic() + MESSAGE_SECONDS
+            self._message_deadline = time.monotonic() + self._house.deadlines.message_seconds
             self._context = context
         elif context != self._context:
             raise Malformed("two messages came mixed with each other")
@@ -181,8 +177,8 @@ class Association:
         command = read_command(bytes(self._command))
         self._asked = command
         if command.field == CommandField.C_STORE and command.has_data_set:
-            syntax = self._syntaxes[self._context] or ""
-            self._arriving = Arriving(command, syntax, self._house.memory, self._house.limit_bytes)
+            header = write_header(command, self._syntaxes[self._context] or "")
+            self._arriving = Arriving(header, self._house)
         if not command.has_data_set:
             self._answer(command)
 
@@ -240,6 +236,4 @@ class Association:
 
 
 def _unexpected(kind: int) -> Malformed:
-    if kind in set(PduType):
-        return Malformed("a message came out of turn", AbortReason.UNEXPECTED_PDU)
-    return Malformed("a message of no known type came", AbortReason.UNRECOGNIZED_PDU)
+    return Malformed(f"a message of type {kind} came out of turn", AbortReason.UNEXPECTED_PDU)

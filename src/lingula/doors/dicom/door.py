@@ -9,8 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from lingula.doors.dicom.association import REQUEST_SECONDS, Association
-from lingula.doors.dicom.house import House
+from lingula.doors.dicom.association import Association
+from lingula.doors.dicom.house import Deadlines, House
 from lingula.doors.dicom.memory import Memory
 from lingula.doors.dicom.security import tls_context
 from lingula.doors.dicom.wire import Wire
@@ -29,7 +29,9 @@ _log = logging.getLogger(__name__)
 
 
 class DicomDoor:
-    """C-ECHO and C-STORE for modalities, PACS and routers; a standing door. `port` is where, once it is open.
+    """C-ECHO and C-STORE for modalities, PACS and routers; a standing door.
+
+    `port` is where, once it is open; `memory` is what all associations may hold.
 
     >>> door = DicomDoor(system)  # doctest: +SKIP
     >>> door.open()  # doctest: +SKIP
@@ -38,21 +40,23 @@ class DicomDoor:
 
     name = "dicom"
 
-    def __init__(self, system: "System") -> None:
+    def __init__(self, system: "System", deadlines: Deadlines | None = None) -> None:
         settings = system.settings
         self._host, self.port = settings.dicom_host, settings.dicom_port
         self._closing = threading.Event()
         self._tls = tls_context(settings)
         self._most_connections = 2 * settings.dicom_associations + _SPARE_CONNECTIONS
+        self.memory = Memory(max(settings.uploads_in_flight_bytes, settings.upload_limit_bytes))
         self._house = House(
             ae_title=settings.dicom_ae_title,
             default_site=SiteName(settings.dicom_default_site) if settings.dicom_default_site else None,
             receiver=system.receiver,
             accounts=system.accounts,
-            memory=Memory(max(settings.uploads_in_flight_bytes, settings.upload_limit_bytes)),
+            memory=self.memory,
             limit_bytes=settings.upload_limit_bytes,
             places=threading.BoundedSemaphore(settings.dicom_associations),
             idle_seconds=settings.dicom_idle_seconds,
+            deadlines=deadlines or Deadlines(),
             is_closing=self._closing.is_set,
         )
         self._lock = threading.Lock()
@@ -127,7 +131,7 @@ class DicomDoor:
     def _run(self, connection: socket.socket, address: str) -> None:
         try:
             if self._tls is not None:
-                connection.settimeout(REQUEST_SECONDS)
+                connection.settimeout(self._house.deadlines.request_seconds)
                 connection = self._tls.wrap_socket(connection, server_side=True)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             Association(Wire(connection), self._house, address).run()

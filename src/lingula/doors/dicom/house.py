@@ -20,6 +20,15 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deadlines:
+    """How long a sender may take; whoever takes longer has gone, or means no good."""
+
+    request_seconds: float = 20.0  # until a connection has asked for an association (the standard's ARTIM timer)
+    message_seconds: float = 300.0  # until an object is whole: 64 MiB over a line of 2 Mbit/s
+    memory_seconds: float = 10.0  # until memory becomes free; senders wait longer than this for an answer
+
+
+@dataclass(frozen=True, kw_only=True)
 class House:
     """The receiving side of every association.
 
@@ -43,6 +52,7 @@ class House:
     limit_bytes: int
     places: threading.BoundedSemaphore
     idle_seconds: float
+    deadlines: Deadlines
     is_closing: Callable[[], bool]
 
     @contextmanager

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lingula.doors.dicom.pdus import HEAD_BYTES, PDU_LIMIT_BYTES, Malformed
+from lingula.doors.dicom.pdus import HEAD_BYTES, PDU_LIMIT_BYTES, AbortReason, Malformed, PduType
 
 STALL_SECONDS = 30.0
 """A sender who falls silent inside a message for so long has gone."""
@@ -17,6 +17,12 @@ STALL_SECONDS = 30.0
 _LOOK_SECONDS = 0.5  # between two looks whether the program is to stop
 _LINGER_SECONDS = 2.0  # for the last words to reach the sender before the connection is closed
 _BUFFER_BYTES = 2 * PDU_LIMIT_BYTES
+_KINDS = frozenset(int(kind) for kind in PduType)
+_REMARKS = {
+    0x16: "TLS came where none is spoken; see LINGULA_DICOM_CERTIFICATE",
+    ord("G"): "HTTP came to the DICOM port",
+    ord("P"): "HTTP came to the DICOM port",
+}
 _TOLERATED_BYTES = 1024  # some senders do not count heads into the limit they were told
 
 
@@ -71,6 +77,8 @@ class Wire:
         self._fill(HEAD_BYTES, whole_by)
         head = self._buffer[self._start : self._start + HEAD_BYTES]
         kind, length = head[0], int.from_bytes(head[2:], "big")
+        if kind not in _KINDS:
+            raise Malformed(_REMARKS.get(kind, "a message of no known type came"), AbortReason.UNRECOGNIZED_PDU)
         if length > PDU_LIMIT_BYTES + _TOLERATED_BYTES:
             raise Malformed("a message is longer than was agreed on")
         self._fill(HEAD_BYTES + length, whole_by)

@@ -1,0 +1,133 @@
+"""TLS at the DICOM door, with and without certificates of senders, spoken by DCMTK and by us."""
+
+import ssl
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from made.wards import VERIFICATION, OpenWard, associated, context
+from servers.process import program
+
+from lingula.doors.dicom.wire import Gone
+from lingula.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A key and a certificate that an authority has signed."""
+
+    key: Path
+    certificate: Path
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A hospital's own authority; its certificate is `certificate`."""
+
+    folder: Path
+    certificate: Path
+
+    def identity(self, name: str) -> Identity:
+        key, request, made = (self.folder / f"{name}.{ending}" for ending in ("key", "csr", "pem"))
+        names = self.folder / "names"
+        names.write_text("subjectAltName=IP:127.0.0.1\n")
+        _openssl("req", "-newkey", *_EC, "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
+        signing = ("-CA", self.certificate, "-CAkey", self.folder / "ca.key", "-CAcreateserial", "-days", "2")
+        _openssl("x509", "-req", "-in", request, *signing, "-extfile", names, "-out", made)
+        return Identity(key, made)
+
+
+_EC = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+
+
+def _openssl(*words: str | Path) -> None:
+    found = program("openssl", package="openssl")
+    subprocess.run([found, *(str(word) for word in words)], check=True, capture_output=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    folder = tmp_path_factory.mktemp("authority")
+    made = folder / "ca.pem"
+    usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    words = ("-nodes", "-keyout", folder / "ca.key", "-out", made, "-subj", "/CN=hospital", "-days", "2", *usage)
+    _openssl("req", "-x509", "-newkey", *_EC, *words)
+    return Authority(folder, made)
+
+
+@pytest.fixture(scope="module")
+def ours(authority: Authority) -> Identity:
+    return authority.identity("lingula")
+
+
+@pytest.fixture(scope="module")
+def theirs(authority: Authority) -> Identity:
+    return authority.identity("north")
+
+
+def echoscu(port: int, *words: str) -> subprocess.CompletedProcess[str]:
+    found = program("echoscu", package="dcmtk")
+    command = [found, "-aec", "LINGULA", "-aet", "NORTH", *words, "127.0.0.1", str(port)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def client_context(authority: Authority, who: Identity | None = None) -> ssl.SSLContext:
+    made = ssl.create_default_context(cafile=authority.certificate)
+    if who is not None:
+        made.load_cert_chain(who.certificate, who.key)
+    return made
+
+
+def test_an_echo_is_answered_over_tls(open_ward: OpenWard, authority: Authority, ours: Identity) -> None:
+    ward = open_ward(dicom_certificate=ours.certificate, dicom_key=ours.key)
+    done = echoscu(ward.door.port, "+tla", "+cf", str(authority.certificate))
+    assert done.returncode == 0, done.stderr
+    peer = replace(ward.peer(), tls=client_context(authority))
+    with associated(peer, context(1, VERIFICATION)) as association:
+        assert association.echo(1).status == 0
+
+
+def test_who_speaks_no_tls_is_turned_away_and_the_door_lives_on(
+    open_ward: OpenWard, authority: Authority, ours: Identity
+) -> None:
+    ward = open_ward(dicom_certificate=ours.certificate, dicom_key=ours.key)
+    with pytest.raises(Gone), associated(ward.peer()):
+        pass
+    with associated(replace(ward.peer(), tls=client_context(authority)), context(1, VERIFICATION)) as association:
+        assert association.echo(1).status == 0
+
+
+def test_only_senders_with_a_certificate_of_the_authority_are_let_in(
+    open_ward: OpenWard, authority: Authority, ours: Identity, theirs: Identity
+) -> None:
+    ward = open_ward(
+        dicom_certificate=ours.certificate, dicom_key=ours.key, dicom_client_authority=authority.certificate
+    )
+    shown = ("+tls", str(theirs.key), str(theirs.certificate), "+cf", str(authority.certificate))
+    assert echoscu(ward.door.port, *shown).returncode == 0
+    assert echoscu(ward.door.port, "+tla", "+cf", str(authority.certificate)).returncode != 0
+    with pytest.raises(Gone), associated(replace(ward.peer(), tls=client_context(authority))):
+        pass
+
+
+def test_versions_before_tls_1_2_are_refused(open_ward: OpenWard, ours: Identity) -> None:
+    ward = open_ward(dicom_certificate=ours.certificate, dicom_key=ours.key)
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning):
+        old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    with pytest.raises(Gone), associated(replace(ward.peer(), tls=old)):
+        pass
+
+
+def test_files_that_cannot_be_used_are_said_before_anything_starts(
+    open_ward: OpenWard, ours: Identity, theirs: Identity, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="belong together"):
+        open_ward(dicom_certificate=ours.certificate, dicom_key=theirs.key)
+    with pytest.raises(SettingsError, match="LINGULA_DICOM_CERTIFICATE"):
+        open_ward(dicom_key=ours.key)
+    with pytest.raises(SettingsError, match="LINGULA_DICOM_CLIENT_AUTHORITY"):
+        open_ward(dicom_certificate=ours.certificate, dicom_key=ours.key, dicom_client_authority=tmp_path / "none")

@@ -1,12 +1,13 @@
-"""The protocol's bytes: what another implementation writes is read, what is read was meant so, and nonsense is refused."""
+"""The protocol's bytes: ours are read by another implementation, and nonsense is refused."""
 
+import io
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made.wards import DX, context
-from pynetdicom.dimse_messages import C_ECHO_RSP, C_STORE_RQ, C_STORE_RSP
+from pydicom.filereader import read_dataset
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_AC, A_ASSOCIATE_RQ
 
 from lingula.doors.dicom.commands import (
@@ -62,10 +63,6 @@ def test_pynetdicom_reads_the_abort_that_we_write() -> None:
 
 
 def test_pynetdicom_reads_the_answers_that_we_write() -> None:
-    import io
-
-    from pydicom.filereader import read_dataset
-
     written = write_answer(STORE, 0xC000, "the bytes are no format")
     theirs = read_dataset(io.BytesIO(written), is_implicit_VR=True, is_little_endian=True)
     assert (theirs.Status, theirs.MessageIDBeingRespondedTo, theirs.ErrorComment) == (
@@ -75,7 +72,6 @@ def test_pynetdicom_reads_the_answers_that_we_write() -> None:
     )
     assert (theirs.AffectedSOPClassUID, theirs.AffectedSOPInstanceUID) == (DX, "1.2.3")
     assert theirs.CommandGroupLength == len(written) - 12
-    assert {C_STORE_RSP, C_ECHO_RSP, C_STORE_RQ}  # the names the standard has for them
     assert read_answer(written).status == 0xC000
 
 
@@ -90,7 +86,7 @@ def test_a_comment_fits_the_standard_whatever_it_says() -> None:
     assert comment == "?/" * 32
 
 
-@given(st.integers(0, 200), st.integers(0, 5000))
+@given(st.integers(0, 200), st.integers(1, 5000))
 def test_a_command_is_cut_to_what_the_peer_takes(limit: int, size: int) -> None:
     command = bytes(size)
     written, heard = write_command(1, command, limit), b""

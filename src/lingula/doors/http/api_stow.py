@@ -9,7 +9,6 @@ References
 DICOM PS3.18 10.5 (store transaction of the studies service), 8.7 (media types), table 10.5.3-1 (status codes).
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from functools import partial
@@ -17,15 +16,15 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from lingula.doors.http import uploads
-from lingula.doors.http.bodies import READ_WITHIN_SECONDS, cut_short, parse_header, read_body, too_slow
+from lingula.doors.http.bodies import parse_header, read_body
 from lingula.doors.http.budget import Share
 from lingula.doors.http.door import Door, door_in
 from lingula.doors.http.problems import Refused
-from lingula.doors.http.related import RelatedParts
+from lingula.doors.http.related import parts_of
 from lingula.doors.http.stow_answer import ANOTHER_STUDY, MEDIA_TYPE, Stated, Told, reason_of
 from lingula.errors import BackendUnavailable, LingulaError, NotDicom
 from lingula.radiology import values
@@ -155,29 +154,14 @@ async def _instances(request: Request, limit_bytes: int, share: Share) -> AsyncI
         return
     if media_type != "multipart/related" or options.get("type", DICOM).lower() != DICOM:
         raise _not_dicom()
-    parts, found = RelatedParts(options.get("boundary", ""), limit_bytes), 0
-    chunks = request.stream()
-    while (chunk := await _next_chunk(chunks)) is not None:
-        for part in parts.feed(chunk):
-            if part.media_type not in {DICOM, ""}:
-                raise _not_dicom()
-            share.grow_to(len(part.data))
-            found += 1
-            yield part.data
-        share.grow_to(parts.held_bytes)
-    parts.end()
+    found = False
+    async for part in parts_of(request, options.get("boundary", ""), limit_bytes, share):
+        if part.media_type not in {DICOM, ""}:
+            raise _not_dicom()
+        found = True
+        yield part.data
     if not found:
         raise Refused(HTTPStatus.BAD_REQUEST, "The body is empty", "the body has no part; send at least one instance")
-
-
-async def _next_chunk(chunks: AsyncIterator[bytes]) -> bytes | None:
-    try:
-        async with asyncio.timeout(READ_WITHIN_SECONDS):
-            return await anext(chunks, None)
-    except TimeoutError as error:
-        raise too_slow() from error
-    except ClientDisconnect as error:
-        raise cut_short() from error
 
 
 def _must_take_json(accept: str) -> None:

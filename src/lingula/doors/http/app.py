@@ -25,6 +25,7 @@ from lingula.doors.http import (
     api_studies,
     description,
     page_login,
+    page_send,
     pages,
     uploads,
 )
@@ -44,12 +45,13 @@ ROUTERS: Sequence[tuple[APIRouter, frozenset[Part]]] = (
     (api_studies.router, frozenset({Part.WEB})),
     (api_events.router, frozenset({Part.WEB})),
     (page_login.router, frozenset({Part.WEB})),
+    (page_send.router, frozenset({Part.WEB})),
     (pages.router, frozenset({Part.WEB})),
     (api_health.router, ALL),
 )
 """Which routes are served by processes of which part; earlier ones win."""
 
-LARGE_PATHS = frozenset({uploads.PATH, "/predict"})
+LARGE_PATHS = frozenset({uploads.PATH, "/predict", page_send.PATH})
 
 
 def create_app(system: System) -> FastAPI:

@@ -11,6 +11,7 @@ RFC 9112 on Content-Length and chunked bodies; RFC 7578 and RFC 2046 5.1.1 on mu
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -86,6 +87,23 @@ async def read_body(request: Request, limit_bytes: int, share: Share) -> bytes:
     return b"".join(chunks)
 
 
+async def next_chunk(chunks: AsyncIterator[bytes]) -> bytes | None:
+    """Give the next bytes of a body that is taken apart while it streams; None at its end.
+
+    Raises
+    ------
+    Refused
+        408 if they do not arrive in time; 400 if the sender goes away.
+    """
+    try:
+        async with asyncio.timeout(READ_WITHIN_SECONDS):
+            return await anext(chunks, None)
+    except TimeoutError as error:
+        raise too_slow() from error
+    except ClientDisconnect as error:
+        raise cut_short() from error
+
+
 def too_slow() -> Refused:
     """Say that a body takes too long."""
     detail = f"the body did not arrive within {READ_WITHIN_SECONDS:.0f} seconds; send it again"
@@ -140,7 +158,7 @@ def form_parts(body: bytes, boundary: str) -> list[FormPart]:
             raise _bad_form("a part is cut short; send the form again")
         if len(parts) == MOST_PARTS:
             raise _bad_form(f"more than {MOST_PARTS} parts; send one radiograph in a request")
-        parts.append(_part(body[at + 2 : head_end + 2], body[head_end + 4 : end]))
+        parts.append(form_part(body[at + 2 : head_end + 2].decode("utf-8", "replace"), body[head_end + 4 : end]))
         at = end + 2 + len(delimiter)
     if body[at : at + 2] != b"--":
         raise _bad_form("the closing boundary is missing; the form was cut short, send it again")
@@ -158,8 +176,9 @@ def parse_header(value: str) -> tuple[str, dict[str, str]]:
     return first.strip().lower(), options
 
 
-def _part(head: bytes, data: bytes) -> FormPart:
-    for line in head.decode("utf-8", "replace").split("\r\n"):
+def form_part(head: str, data: bytes) -> FormPart:
+    """Give a form's part by its header; raises `Refused` (400) if it has no name."""
+    for line in head.split("\r\n"):
         name, _, value = line.partition(":")
         if name.strip().lower() == "content-disposition":
             kind, options = parse_header(value)

@@ -1,18 +1,22 @@
-"""A multipart/related body taken apart while it streams: one part in memory at a time, whatever comes.
+"""A multipart body taken apart while it streams: one part in memory at a time, whatever comes.
 
-STOW-RS sends whole studies in one body, so it is never gathered: bytes are looked at once as they arrive, and each part
-is given away as soon as its end is seen. How large a part may be, how long its header, how many parts: all bounded.
+STOW-RS sends whole studies in one body and people choose many files at once, so it is never gathered: bytes are looked
+at once as they arrive, and each part is given away as soon as its end is seen. How large a part may be, how long its
+header, how many parts: all bounded.
 
 References
 ----------
 RFC 2046 5.1 (multipart), RFC 2387 (multipart/related), DICOM PS3.18 8.6 (media types of DICOMweb).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from lingula.doors.http.bodies import parse_header, too_large
+from starlette.requests import Request
+
+from lingula.doors.http.bodies import next_chunk, parse_header, too_large
+from lingula.doors.http.budget import Share
 from lingula.doors.http.problems import Refused
 
 MOST_PARTS = 2000  # instances of one study, and more than any radiography sends
@@ -25,10 +29,11 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 @dataclass(frozen=True, kw_only=True)
 class RelatedPart:
-    """One part: its media type, lower case and empty if it states none, and its bytes."""
+    """One part: its media type, lower case and empty if it states none, its header, and its bytes."""
 
     media_type: str
     data: bytes
+    head: str = field(default="", repr=False)
 
 
 class RelatedParts:
@@ -56,7 +61,7 @@ class RelatedParts:
         self._limit_bytes = limit_bytes
         self._buffer = bytearray(b"\r\n")  # so that a body that begins with its boundary needs no rule of its own
         self._searched = 0
-        self._media_type: str | None = None  # of the part whose bytes are being gathered
+        self._head: str | None = None  # of the part whose bytes are being gathered
         self._is_preamble, self._is_closed = True, False
         self._count = 0
 
@@ -78,8 +83,9 @@ class RelatedParts:
         self._buffer += chunk
         while self._begin_part() and (data := self._end_part()) is not None:
             if not self._is_preamble:
-                yield RelatedPart(media_type=self._media_type or "", data=data)
-            self._media_type, self._is_preamble = None, False
+                head = self._head or ""
+                yield RelatedPart(media_type=_media_type(head), data=data, head=head)
+            self._head, self._is_preamble = None, False
 
     def end(self) -> None:
         """Say that no more bytes come; raises `Refused` (400) if the closing boundary is missing."""
@@ -90,7 +96,7 @@ class RelatedParts:
         """Read the delimiter's line and the part's header, once they are there; True while bytes are gathered."""
         if self._is_closed:
             return False
-        if self._is_preamble or self._media_type is not None:
+        if self._is_preamble or self._head is not None:
             return True
         start = self._delimiter_ends()
         if start is None or self._is_closed:
@@ -100,7 +106,7 @@ class RelatedParts:
             if len(self._buffer) - start > MOST_HEAD_BYTES:
                 raise _damaged(f"a part's header is longer than {MOST_HEAD_BYTES} bytes")
             return False
-        self._media_type = _media_type(bytes(self._buffer[start:at]))
+        self._head = self._buffer[start:at].decode("utf-8", "replace")
         self._forget(at + len(_END_OF_HEAD))
         return True
 
@@ -138,8 +144,31 @@ class RelatedParts:
         self._searched = 0
 
 
-def _media_type(head: bytes) -> str:
-    for line in head.decode("latin-1").split("\r\n"):
+async def parts_of(request: Request, boundary: str, limit_bytes: int, share: Share) -> AsyncIterator[RelatedPart]:
+    """Give a body's parts one after the other, reading no further than the one asked for.
+
+    Parameters
+    ----------
+    share
+        Grows with what is in memory at one time.
+
+    Raises
+    ------
+    Refused
+        As `RelatedParts`; 408 if the body is too slow, 503 if memory does not suffice.
+    """
+    parts = RelatedParts(boundary, limit_bytes)
+    chunks = request.stream()
+    while (chunk := await next_chunk(chunks)) is not None:
+        for part in parts.feed(chunk):
+            share.grow_to(len(part.data))
+            yield part
+        share.grow_to(parts.held_bytes)
+    parts.end()
+
+
+def _media_type(head: str) -> str:
+    for line in head.split("\r\n"):
         name, _, value = line.partition(":")
         if name.strip().lower() == "content-type":
             return parse_header(value)[0]

@@ -1,6 +1,6 @@
 """Send damaged DICOM associations to a real running Lingula and see whether it stays well.
 
-``python -m tools.fuzz_dicom --seconds 60`` starts `lingula serve` in a folder of its own and plays recorded associations
+``python -m tools.fuzz_dicom --seconds 60`` starts `lingula serve` in a folder of its own and plays known associations
 with bytes flipped, cut, repeated, swapped and mixed, from several connections at once; what gets through is stored and
 assessed like anything else. Now and then it asks for an echo. It ends with 1 if the program ended, stopped answering,
 grew beyond its memory, or wrote a trace into its log, and prints the seed, with which `--seed` plays it again.
@@ -21,6 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from lingula.doors.cli.samples import shipped_samples
@@ -74,6 +75,7 @@ def recorded() -> Sequence[Pdus]:
     return sessions
 
 
+@cache
 def _sample() -> tuple[str, bytes]:
     data = next(one.path for one in shipped_samples() if one.path.suffix == ".dcm").read_bytes()
     uid = (read_elements(data).value(0x00080018) or b"").decode("ascii").strip("\0 ")
@@ -88,8 +90,10 @@ def _pieces(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def damaged(sessions: Sequence[Pdus], chance: random.Random) -> bytes:
-    """Give the bytes of one session after one to five things have gone wrong with it."""
-    pdus = list(chance.choice(sessions))
+    """Give the bytes of one session, with a radiograph of its own, after one to five things have gone wrong with it."""
+    uid = _sample()[0].encode()
+    own = uid[:-9] + b"%09d" % chance.randrange(1, 10**9)
+    pdus = [pdu.replace(uid, own) for pdu in chance.choice(sessions)]
     for _ in range(chance.randint(1, 5)):
         if pdus:
             chance.choice(_MUTATIONS)(pdus, chance)

@@ -15,6 +15,7 @@ from typer.main import get_command
 from lingula import errors
 from lingula.doors.cli.exits import EXITS, OTHERS, exit_code
 from lingula.doors.cli.main import app
+from lingula.doors.dicom.statuses import status_of
 from lingula.doors.http.problems import problem_of
 from lingula.errors import LingulaError
 from lingula.modelpackage.manifest import Manifest
@@ -30,8 +31,9 @@ SETTINGS_SAY = (
 )
 ERRORS_SAY = (
     "Every error Lingula raises on purpose, and what it becomes at each door. Anything else is answered with HTTP 500",
-    "or exit code 70 and an id under which the log has the trace. A radiograph that is received but not eligible is",
-    "kept and answered with 201; the table's 422 is for what cannot be given of it, such as a picture it has not.",
+    "or exit code 70 and an id under which the log has the trace, or with status 0x0110 of C-STORE.",
+    "A radiograph that is received but not eligible is kept and answered with 201 or status 0x0000; the table's 422 is",
+    "for what cannot be given of it, such as a picture it has not.",
 )
 _COMPUTED = {
     "home": "`~/.local/share/lingula`",
@@ -82,10 +84,18 @@ def cli_page() -> str:
 
 def errors_page() -> str:
     """Describe every error and what each door makes of it."""
-    lines = ["# Errors", MADE, *ERRORS_SAY, "", "| error | meaning | HTTP | exit code |", "|---|---|---|---|"]
+    lines = [
+        "# Errors",
+        MADE,
+        *ERRORS_SAY,
+        "",
+        "| error | meaning | HTTP | C-STORE | exit code |",
+        "|---|---|---|---|---|",
+    ]
     for kind in _error_types():
         meaning = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
-        lines.append(f"| `{kind.__name__}` | {meaning} | {int(problem_of(kind('')).status)} | {exit_code(kind(''))} |")
+        http, dicom = int(problem_of(kind("")).status), f"0x{status_of(kind('')):04X}"
+        lines.append(f"| `{kind.__name__}` | {meaning} | {http} | {dicom} | {exit_code(kind(''))} |")
     lines += ["", "The tree:", "", "```text", _tree(), "```"]
     return "\n".join(lines) + "\n"
 

@@ -234,7 +234,7 @@ class RedisStream:
             if not any(word in str(error) for word in ("NOGROUP", "UNBLOCKED")):  # emptied before, or while we waited
                 raise
         try:
-            self._client.xgroup_create(self._keys[0], _CONSUMER, id="0", mkstream=True)
+            self._client.xgroup_create(self._keys[0], _CONSUMER, id="0", mkstream=self._is_ours)
         except redis.ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise

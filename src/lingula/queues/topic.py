@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 from lingula.errors import SettingsError
 
+SETTING = "LINGULA_NOTIFICATIONS_URL"
+DEFAULT_NAME = "xray-images"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
@@ -37,5 +40,35 @@ class Topic(Protocol):
 
 
 def open_topic(url: str) -> Topic:
-    """Open the topic that a URL names."""
-    raise SettingsError(f"LINGULA_NOTIFICATIONS_URL: no topic for scheme {urlsplit(url).scheme!r}")
+    """Open the topic a URL names: ``nats://``, ``kafka://`` or ``redis://``; it connects later.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such topic, its driver is not installed, or the URL is not of that topic's form.
+    """
+    try:
+        return _opened(url)
+    except ModuleNotFoundError as error:
+        scheme = urlsplit(url).scheme
+        raise SettingsError(
+            f"{SETTING}: {scheme}:// needs the driver {error.name!r}: pip install 'lingula[scale]'"
+        ) from error
+
+
+def _opened(url: str) -> Topic:
+    match urlsplit(url).scheme:
+        case "nats" | "tls":
+            from lingula.queues.nats_topic import NatsTopic
+
+            return NatsTopic.from_url(url)
+        case "redis" | "rediss":
+            from lingula.queues.redis_topic import RedisTopic
+
+            return RedisTopic.from_url(url)
+        case "kafka":
+            from lingula.queues.kafka_topic import KafkaTopic
+
+            return KafkaTopic.from_url(url)
+        case scheme:
+            raise SettingsError(f"{SETTING}: no topic for scheme {scheme!r}; use nats://, kafka:// or redis://")

@@ -8,10 +8,12 @@ References
 https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY, errcodes-appendix.html
 """
 
+import socket
 import ssl
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from pg8000.converters import make_params
@@ -26,6 +28,7 @@ _ROWS_AT_ONCE = (
     100  # sent before their answers are read; more could fill both sides' buffers, each waiting for the other
 )
 _CONNECT_SECONDS = 5.0
+_CLOSED = -1  # the number of no file
 
 _Prepared = tuple[bytes, object, object]
 _Parameters = tuple[str | None, ...]
@@ -47,7 +50,7 @@ def connect(address: Address, *, answer_seconds: float, settings: dict[str, str]
         host=address.host,
         port=address.port,
         database=address.database,
-        password=address.password,
+        password=address.password or "",  # the driver stumbles over none; a server that asks refuses it
         unix_sock=f"{address.socket_folder}/.s.PGSQL.{address.port}" if address.socket_folder else None,
         ssl_context=False if tls is None else tls,
         timeout=_CONNECT_SECONDS,
@@ -73,6 +76,14 @@ class PreparingConnection(Connection):  # type: ignore[misc]  # pg8000 says noth
     def cursor(self) -> "PreparingCursor":
         """Give a cursor that uses what is prepared."""
         return PreparingCursor(self)
+
+    def close(self) -> None:
+        """Close, whatever state the connection is in: why it ended has been said, or will be."""
+        plug = self._usock
+        with suppress(InterfaceError, OSError, ValueError):
+            super().close()
+        if plug is not None and (number := plug.detach()) != _CLOSED:  # the driver's buffers would hold it open
+            socket.close(number)
 
     def commit(self) -> None:
         """Commit, in one round trip."""

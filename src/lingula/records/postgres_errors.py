@@ -57,6 +57,4 @@ def refusal(error: BaseException, address: Address) -> Exception:
             f"LINGULA_RECORDS_URL: the server {address.host} does not encrypt; let it, or say sslmode=disable in a "
             "network nobody else is in"
         )
-    if "password" in str(error):  # the driver's own words when the URL has none
-        return SettingsError(f"LINGULA_RECORDS_URL: the database {address} wants a password; write it into the URL")
     return BackendUnavailable(f"the database {address} does not answer; check that the server runs and can be reached")

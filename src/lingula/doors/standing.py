@@ -36,9 +36,10 @@ def standing_doors(system: System) -> Sequence[StandingDoor]:
     """Make the doors the settings ask for; none of them is open yet, and none where nothing is received."""
     if Part.RECEIVE not in system.parts:
         return []
+    from lingula.doors.bucket import BucketDoor
     from lingula.doors.dicom import DicomDoor
 
-    return [DicomDoor(system)]
+    return [DicomDoor(system), BucketDoor(system)]
 
 
 class OpenDoors:

@@ -47,6 +47,7 @@ SHAPES: dict[str, object] = {
     "a bare record": record(),
     "a list of records": [record()],
     "MinIO": {"EventName": "s3:ObjectCreated:Put", "Key": "xrays/north/a.dcm", **BARE},
+    "MinIO in Redis": [{"Event": [record()], "EventTime": "2026-03-01T08:00:00Z"}],
     "SNS": {"Type": "Notification", "MessageId": "1", "TopicArn": "arn", "Message": json.dumps(BARE)},
     "SNS in Lambda": {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(BARE)}}]},
     "SQS": {"MessageId": "1", "ReceiptHandle": "r", "Body": json.dumps(BARE)},
@@ -177,8 +178,8 @@ def test_what_is_no_notification_is_refused(body: bytes) -> None:
         read_notification(body)
 
 
-NAMES = """Records s3 bucket object name key eventName EventName Key Message Body body detail detail-type data size
-    data_base64 specversion type Type Sns Messages Event versionId eTag ObjectCreated:Put s3:TestEvent xrays {} e30= []"""
+NAMES = """Records s3 bucket object name key eventName EventName Key Message Body body detail detail-type data size {}
+    data_base64 specversion type Type Sns Messages Event versionId eTag ObjectCreated:Put s3:TestEvent xrays e30= []"""
 WORDS = st.sampled_from(NAMES.split())
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=8) | WORDS,

@@ -1,9 +1,10 @@
 """What object stores say when a radiograph is put into a bucket, in every shape in which it travels.
 
 All of them carry S3's own record (``eventName``, ``s3.bucket.name``, ``s3.object.key``) or EventBridge's ``detail``;
-what differs is the wrapping: a list ``Records``, MinIO's ``EventName`` and ``Key`` beside it, an SNS envelope whose
-``Message`` is text, an SQS message's ``Body``, a CloudEvent's ``data``. They may be nested. Names come with or without
-``s3:``. S3's records write keys as a form does (a space is ``+``); EventBridge and MinIO's ``Key`` write them plainly.
+what differs is the wrapping: a list ``Records``, MinIO's ``EventName`` and ``Key`` beside it or its list ``Event`` in
+Redis, an SNS envelope whose ``Message`` is text, an SQS message's ``Body``, a CloudEvent's ``data``. They may be nested.
+Names come with or without ``s3:``. S3's records write keys as a form does (a space is ``+``); EventBridge and MinIO's
+``Key`` write them plainly.
 
 What is read here was sent by others: nothing but `NotANotification` is ever raised, whatever the bytes.
 
@@ -79,7 +80,7 @@ def read_notification(body: bytes, headers: Mapping[str, str] | None = None) -> 
     """
     if len(body) > MOST_BYTES:
         raise NotANotification(f"the notification has {len(body):,} bytes; at most {MOST_BYTES:,} are read")
-    puts = []
+    puts: list[ObjectPut] = []
     for put in _puts(_parsed(body), (headers or {}).get("ce-type", ""), _DEEPEST):
         if len(puts) == MOST_RECORDS:
             raise NotANotification(f"the notification has more than {MOST_RECORDS} records")
@@ -110,7 +111,7 @@ def _puts(told: object, outer_type: str, depth: int) -> Iterator[ObjectPut]:
 
 def _of_object(told: _Json, outer_type: str, depth: int) -> Iterator[ObjectPut]:
     match told:
-        case {"Records": list(inner)} | {"Messages": list(inner)}:
+        case {"Records": list(inner)} | {"Messages": list(inner)} | {"Event": list(inner)}:
             yield from _puts(inner, outer_type, depth - 1)
         case {"s3": dict(record)}:
             yield from _of_record(record, _text(told, "eventName") or outer_type)

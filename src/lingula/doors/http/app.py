@@ -16,11 +16,14 @@ from starlette.types import Scope
 
 from lingula import __version__
 from lingula.doors.http import (
+    api_bucket,
     api_events,
+    api_failures,
     api_health,
     api_inference,
     api_instances,
     api_simple,
+    api_sites,
     api_stow,
     api_studies,
     description,
@@ -40,10 +43,13 @@ ROUTERS: Sequence[tuple[APIRouter, frozenset[Part]]] = (
     (uploads.router, frozenset({Part.RECEIVE})),
     (api_simple.router, frozenset({Part.RECEIVE})),
     (api_stow.router, frozenset({Part.RECEIVE})),
+    (api_bucket.router, frozenset({Part.RECEIVE})),
     (api_instances.router, frozenset({Part.RECEIVE, Part.WEB})),  # whoever sends asks here what became of it
     (api_inference.router, frozenset({Part.WORK})),
     (api_studies.router, frozenset({Part.WEB})),
     (api_events.router, frozenset({Part.WEB})),
+    (api_failures.router, frozenset({Part.WEB})),
+    (api_sites.router, frozenset({Part.WEB})),
     (page_login.router, frozenset({Part.WEB})),
     (page_send.router, frozenset({Part.WEB})),
     (pages.router, frozenset({Part.WEB})),
@@ -51,7 +57,7 @@ ROUTERS: Sequence[tuple[APIRouter, frozenset[Part]]] = (
 )
 """Which routes are served by processes of which part; earlier ones win."""
 
-LARGE_PATHS = frozenset({uploads.PATH, "/predict", page_send.PATH})
+LARGE_PATHS = frozenset({uploads.PATH, "/predict", page_send.PATH, api_bucket.PATH})
 
 
 def create_app(system: System) -> FastAPI:

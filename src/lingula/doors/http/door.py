@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends
 from starlette.requests import Request
 
+from lingula.doors.bucket.arrivals import Arrivals
 from lingula.doors.http.access import AccessNotes
 from lingula.doors.http.budget import Budget
 from lingula.doors.http.pictures import Thumbnails
@@ -42,6 +43,7 @@ class Door:
     listeners: Budget
     pool: ThreadPoolExecutor
     thumbnails: Thumbnails
+    pushed: Arrivals  # objects that notifications tell of
 
     async def in_pool(self, work: Callable[[], T]) -> T:
         """Let one of the upload threads do something and wait for it."""
@@ -56,6 +58,7 @@ class Door:
     def close(self) -> None:
         """Let the threads finish what they have and end them."""
         self.pool.shutdown(wait=True)
+        self.pushed.close()
 
 
 def open_door(system: System) -> Door:
@@ -79,6 +82,7 @@ def open_door(system: System) -> Door:
         listeners=Budget(MOST_LISTENERS, "too many pages listen for events; they refresh when they are loaded again"),
         pool=ThreadPoolExecutor(settings.receive_threads, thread_name_prefix="lingula-receive"),
         thumbnails=Thumbnails(),
+        pushed=Arrivals(system),
     )
 
 

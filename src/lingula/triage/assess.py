@@ -25,7 +25,7 @@ from lingula.stores.store import ObjectStore
 from lingula.triage.events import AssessmentFailed, Clock, Event, InstanceAssessed, InstanceNotEligible, Notify
 from lingula.triage.finding import Finding, conclude, fail
 from lingula.triage.infer import Model
-from lingula.triage.prepared import Timer, prepare_instance
+from lingula.triage.prepared import Timer, fetch_original, prepare_instance
 from lingula.triage.serving import Serving
 
 _SUSPICIOUS_ATTEMPTS = 2  # once may have been any neighbour's fault, twice is suspicious
@@ -188,7 +188,7 @@ class Assessor:
         seconds: list[float] = []
         for stored in batch:
             started = self.timer()
-            data = self.store.get(stored.new.store_key)
+            data = fetch_original(self.store, stored.new)
             answers.append(prepare_instance(data, stored.new.description, model.manifest, self.timer))
             seconds.append(self.timer() - started)
         started = self.timer()

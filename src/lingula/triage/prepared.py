@@ -3,16 +3,38 @@
 import time
 from collections.abc import Callable
 
-from lingula.errors import NotAccepted, NotEligible
+from lingula.errors import LingulaError, NotAccepted, NotEligible
 from lingula.modelpackage.manifest import Manifest
 from lingula.modelpackage.preprocessing import ModelInput, prepare
 from lingula.radiology.reading import read_radiograph
 from lingula.radiology.study import Instance
+from lingula.records.records import NewInstance
+from lingula.stores.store import ObjectStore
 from lingula.triage.eligibility import reason_not_eligible
 from lingula.triage.finding import Finding, fail, refuse
 
 Timer = Callable[[], float]
 """Seconds of a clock that never goes back."""
+
+
+def fetch_original(store: ObjectStore, new: NewInstance) -> bytes:
+    """Fetch an original as it was sent.
+
+    Raises
+    ------
+    NotFound, LingulaError
+        If the store has lost it, or gives back other bytes than it was given. A store that is on its way up may do so,
+        so it is worth another attempt.
+    BackendUnavailable
+        If the store does not answer.
+    """
+    data = store.get(new.store_key)
+    if len(data) != new.size_bytes:
+        raise LingulaError(
+            f"the store gave {len(data):,} bytes of an original of {new.size_bytes:,}: restore it from a backup, or let "
+            "the sender send it again"
+        )
+    return data
 
 
 def prepare_instance(

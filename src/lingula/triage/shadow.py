@@ -23,7 +23,7 @@ from lingula.stores.store import ObjectStore
 from lingula.triage.events import Clock
 from lingula.triage.finding import Finding, conclude, fail
 from lingula.triage.infer import Model
-from lingula.triage.prepared import Timer, prepare_instance
+from lingula.triage.prepared import Timer, fetch_original, prepare_instance
 
 MOST_UNENDED = 5  # attempts that never ended before a candidate is no longer trusted to run inside the program
 _AT_ONCE = 16  # of one round; the next one follows at once in quiet times
@@ -174,7 +174,8 @@ class Shadow:
     def _finding(self, model: Model, stored: StoredInstance) -> Finding:
         started = self._timer()
         described = stored.new.description
-        prepared = prepare_instance(self._store.get(stored.new.store_key), described, model.manifest, self._timer)
+        data = fetch_original(self._store, stored.new)
+        prepared = prepare_instance(data, described, model.manifest, self._timer)
         if isinstance(prepared, Finding):
             return prepared
         (inference,) = model.infer([prepared])

@@ -347,6 +347,29 @@ def test_attempts_that_an_outage_of_the_record_cost_are_taken_back_once_it_answe
     assert (triage.of(instance).status, triage.of(instance).attempts) == (Status.ASSESSED, 1)
 
 
+def test_a_store_that_gives_back_other_bytes_is_asked_again_before_a_person_is(triage: MadeTriage) -> None:
+    instance = triage.send(made_jpeg())
+    key, data = triage.of(instance).new.store_key, made_jpeg()
+    triage.store.store.delete(key)
+    triage.store.store.put(key, b"")
+    triage.worker.work_once()
+    assert triage.of(instance).status is Status.RECEIVED
+
+    triage.store.store.delete(key)
+    triage.store.store.put(key, data)
+    while triage.worker.work_once():
+        pass
+    assert triage.of(instance).status is Status.ASSESSED
+
+    other = triage.send(made_jpeg(seed=2))
+    triage.store.store.delete(triage.of(other).new.store_key)
+    triage.store.store.put(triage.of(other).new.store_key, b"torn")
+    while triage.worker.work_once():
+        pass
+    assert "gave 4 bytes of an original of" in str(triage.statement(other).reason)
+    assert triage.of(other).status is Status.FAILED
+
+
 def test_a_replayed_instance_is_assessed_again(triage: MadeTriage) -> None:
     instance = triage.send(made_jpeg())
     key, data = triage.of(instance).new.store_key, made_jpeg()

@@ -31,8 +31,8 @@ def fetch_original(store: ObjectStore, new: NewInstance) -> bytes:
     data = store.get(new.store_key)
     if len(data) != new.size_bytes:
         raise LingulaError(
-            f"the store gave {len(data):,} bytes of an original of {new.size_bytes:,}: restore it from a backup, or let "
-            "the sender send it again"
+            f"the store gave {len(data):,} bytes of an original of {new.size_bytes:,}: restore it from a backup, or "
+            "let the sender send it again"
         )
     return data
 

@@ -13,7 +13,9 @@ from made.triage import FaultyStore, Outage, made_chest, made_jpeg
 from made.wards import OpenWard, Ward, data_set
 from pydicom.uid import UID
 from servers.orthanc import running_orthanc
+from typer.testing import CliRunner
 
+from lingula.doors.cli.main import app
 from lingula.doors.sending.dicom import DicomSender, peer_of
 from lingula.doors.sending.patience import Patience
 from lingula.doors.sending.sender import Outcome, Sender, open_sender
@@ -152,3 +154,10 @@ def test_an_archive_takes_what_we_send(tmp_path: Path) -> None:
 def test_an_address_that_names_no_receiver_is_refused(url: str) -> None:
     with pytest.raises(SettingsError):
         peer_of(url)
+
+
+def test_a_hospital_is_simulated_over_dicom_with_dicom_files_only(ward: Ward) -> None:
+    to = f"dicom://LINGULA@127.0.0.1:{ward.door.port}?calling=NORTH"
+    ended = CliRunner().invoke(app, ["simulate", "--to", to, "--every", "0.001", "--count", "6"])
+    assert ended.exit_code == 0, ended.output
+    assert len(ward.kept()) == 6

@@ -60,7 +60,7 @@ def simulate(
     """
     from lingula.doors.sending.patience import Patience
 
-    pool, stop, pause = _Pool.of(source, mix), threading.Event(), Pause()
+    pool, stop, pause = _Pool.of(source, mix, to), threading.Event(), Pause()
     patience = Patience(wait=stop.wait)
     with contextlib.ExitStack() as stack:
         senders = [
@@ -156,7 +156,7 @@ class _Pool:
     mix: float
 
     @classmethod
-    def of(cls, source: Path | None, mix: float) -> "_Pool":
+    def of(cls, source: Path | None, mix: float, to: Sequence[str]) -> "_Pool":
         if source is None:
             from lingula.doors.cli.samples import shipped_samples
 
@@ -164,8 +164,10 @@ class _Pool:
             files = [(Given(path=one.path, name=Path(one.path.name)), one.is_normal) for one in samples]
         else:
             files = [(given, _NORMAL in given.path.parts) for given in find_files([source])]
+        if any(address.startswith("dicom:") for address in to):
+            files = [(given, is_normal) for given, is_normal in files if _is_dicom(given.path)]
         if not files:
-            raise NotFound(f"there is no radiograph in {source}")
+            raise NotFound(f"there is no radiograph in {source} that can be sent so")
         return cls(
             normal=[given for given, is_normal in files if is_normal],
             other=[given for given, is_normal in files if not is_normal],
@@ -223,6 +225,12 @@ class _Work:
             self.count.add(sent)
             show_sent(given, sent, as_json=False)
             self.tally.step()
+
+
+def _is_dicom(path: Path) -> bool:
+    """Say whether a file can go over a DICOM association."""
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
 
 
 def _send_all(work: _Work, senders: Sequence["Sender"]) -> None:

@@ -24,6 +24,7 @@ from lingula.triage.events import (
     InstanceNotEligible,
     InstanceReceived,
     InstanceReceivedAgain,
+    InstanceReplayed,
     StudyClaimed,
     StudyReviewed,
 )
@@ -46,6 +47,7 @@ FIELDS = (
     "attempt",
     "is_parked",
     "reviewer",
+    "asked_by",
     "verdict",
     "status",
     "method",
@@ -74,6 +76,7 @@ _SENTENCES: dict[type[Event], str] = {
     InstanceAssessed: "radiograph assessed",
     InstanceNotEligible: "radiograph kept, not eligible for assessment",
     AssessmentFailed: "assessment failed",
+    InstanceReplayed: "failed radiograph is tried again",
     StudyClaimed: "study claimed",
     StudyReviewed: "study reviewed",
 }

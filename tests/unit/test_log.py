@@ -20,6 +20,7 @@ from lingula.triage.events import (
     InstanceNotEligible,
     InstanceReceived,
     InstanceReceivedAgain,
+    InstanceReplayed,
     StudyClaimed,
     StudyReviewed,
 )
@@ -75,6 +76,7 @@ def every_event() -> list[Event]:
         AssessmentFailed(
             at=NOW, site=site, study=study, instance=instance, reason=f"odd {UID}", attempt=3, is_parked=True
         ),
+        InstanceReplayed(at=NOW, site=site, study=study, instance=instance, asked_by="ada"),
         StudyClaimed(at=NOW, site=site, study=study, reviewer="mara"),
         StudyReviewed(at=NOW, site=site, study=study, reviewer="mara", verdict="agree", waited_seconds=60.0),
     ]

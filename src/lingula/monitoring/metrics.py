@@ -25,6 +25,7 @@ from lingula.triage.events import (
     InstanceNotEligible,
     InstanceReceived,
     InstanceReceivedAgain,
+    InstanceReplayed,
     StudyClaimed,
     StudyReviewed,
 )
@@ -61,6 +62,7 @@ class Metrics:
         )
         self._bands = self._counter("lingula_assessed", "Assessed instances by band.", "site", "band", "package")
         self._attempts = self._counter("lingula_failed_attempts", "Attempts to assess that failed.", "site")
+        self._replayed = self._counter("lingula_replayed", "Failed instances that were tried again.", "site")
         self._claimed = self._counter("lingula_claimed", "Studies opened by a doctor.", "site")
         self._reviewed = self._counter("lingula_reviewed", "Verdicts left by doctors.", "site", "verdict")
         self._receiving = self._histogram("lingula_receive_seconds", "From bytes to recorded.", _FAST)
@@ -82,6 +84,8 @@ class Metrics:
                 self._receiving.observe(event.seconds)
             case InstanceReceivedAgain():
                 self._again.labels(event.site, event.door).inc()
+            case InstanceReplayed():
+                self._replayed.labels(event.site).inc()
             case StudyClaimed():
                 self._claimed.labels(event.site).inc()
             case StudyReviewed():

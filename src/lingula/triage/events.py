@@ -73,6 +73,14 @@ class AssessmentFailed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class InstanceReplayed(Event):
+    """A parked failure is tried again from the beginning."""
+
+    instance: InstanceId
+    asked_by: str  # a user's name, or the operating system's for the command line
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyClaimed(Event):
     """A doctor opened a study."""
 

@@ -9,16 +9,16 @@ fewer than the record has radiographs waiting, no more than are missing, the old
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from lingula.errors import BackendUnavailable, NotAccepted, NotFound
+from lingula.errors import BackendUnavailable, Conflict, NotAccepted, NotFound
 from lingula.queues.queue import WorkQueue
-from lingula.radiology.identifiers import InstanceId
+from lingula.radiology.identifiers import InstanceId, SiteName
 from lingula.records.records import Records
 from lingula.stores.store import ObjectStore
-from lingula.triage.events import Clock
+from lingula.triage.events import Clock, InstanceReplayed
 from lingula.triage.originals import Original, month_prefixes, read_original_key
 from lingula.triage.prepared import Timer
 from lingula.triage.receive import Receiver
@@ -105,8 +105,8 @@ class Upkeep:
                     adopted += self._adopt(original)
         return adopted
 
-    def replay(self, instance: InstanceId) -> None:
-        """Try a parked instance again from the beginning, as an engineer asked.
+    def replay(self, instance: InstanceId, asked_by: str = "an engineer") -> None:
+        """Try a parked instance again from the beginning, and let the timeline tell who asked.
 
         Raises
         ------
@@ -117,13 +117,36 @@ class Upkeep:
         BackendUnavailable
             If the record does not answer.
         """
+        new = self.records.instance(instance).new
         self.records.reopen(instance)
+        self.receiver.notify(
+            InstanceReplayed(at=self.clock(), site=new.site, study=new.study, instance=instance, asked_by=asked_by)
+        )
         try:
             self.queue.put(instance)
         except BackendUnavailable as error:
             _log.warning(
                 "the queue is down; the next look writes the note", extra={"instance": instance, "reason": str(error)}
             )
+
+    def replay_parked(self, sites: Collection[SiteName] | None, asked_by: str, at_most: int) -> int:
+        """Try the newest parked instances of these sites again and say how many; None means all sites.
+
+        One that somebody else replays at the same moment is left to them.
+
+        Raises
+        ------
+        BackendUnavailable
+            If the record does not answer; what was replayed before stays so.
+        """
+        count = 0
+        for parked in self.records.parked(sites, at_most):
+            try:
+                self.replay(parked.new.id, asked_by)
+            except Conflict:
+                continue
+            count += 1
+        return count
 
     def _write_missing(self, choose: Callable[[Sequence[InstanceId]], Sequence[InstanceId]]) -> int:
         """Write notes again for those chosen of all that wait, but no more than the queue lacks.

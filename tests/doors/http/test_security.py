@@ -29,7 +29,7 @@ def test_every_address_but_login_and_health_turns_strangers_away(hospital: Hospi
 
     answers = {
         (method, path): stranger.request(
-            method, path.format(study="s1", instance="i1", name="m", version="1")
+            method, path.format(study="s1", instance="i1", name="m", version="1", site="north", key="12345678")
         ).status_code
         for method, path in addresses(hospital.app.routes)
         if path not in ANONYMOUS and path != "/metrics"  # given to this machine itself; see test_health

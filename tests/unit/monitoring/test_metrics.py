@@ -16,6 +16,7 @@ from lingula.triage.events import (
     InstanceNotEligible,
     InstanceReceived,
     InstanceReceivedAgain,
+    InstanceReplayed,
     StudyClaimed,
     StudyReviewed,
 )
@@ -59,6 +60,7 @@ EVENTS = (
     InstanceNotEligible(at=START, site=SITE, study=STUDY, instance=INSTANCE, reason="lateral", waited_seconds=1.0),
     failed(is_parked=False),
     failed(is_parked=True),
+    InstanceReplayed(at=START, site=SITE, study=STUDY, instance=INSTANCE, asked_by="ada"),
     StudyClaimed(at=START, site=SITE, study=STUDY, reviewer="mara"),
     StudyReviewed(at=START, site=SITE, study=STUDY, reviewer="mara", verdict="agree", waited_seconds=60.0),
 )

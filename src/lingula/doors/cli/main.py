@@ -17,6 +17,7 @@ from lingula.doors.cli import (
     compare,
     dataset,
     evaluate,
+    failures,
     models,
     send,
     serve,
@@ -57,6 +58,7 @@ app.command(rich_help_panel=TEACH)(compare.compare)
 app.add_typer(models.app, name="models", rich_help_panel=TEACH)
 app.add_typer(accounts.users, name="users", rich_help_panel=KEEP)
 app.add_typer(sites.sites, name="sites", rich_help_panel=KEEP)
+app.add_typer(failures.failures, name="failures", rich_help_panel=KEEP)
 app.command(rich_help_panel=KEEP)(about.settings)
 
 

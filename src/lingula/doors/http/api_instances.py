@@ -107,7 +107,7 @@ def replay(door: ADoor, caller: ACaller, instance: str) -> InstanceShape:
     """Set a failed instance back to `received`, with all its attempts before it."""
     caller.must_be(Role.DOCTOR)
     found = door.system.worklist.instance(InstanceId(instance), caller.sites)
-    door.system.upkeep.replay(found.new.id)
+    door.system.upkeep.replay(found.new.id, caller.who)
     door.access.note(caller, "replayed instance", found.new.id)
     return InstanceShape.of(door.system.records.instance(found.new.id))
 

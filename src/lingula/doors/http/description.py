@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from lingula.doors.http import shapes_inference
+from lingula.doors.http import shapes_admin, shapes_inference
 from lingula.doors.http.api_simple import PredictionShape, PredictionsShape
 from lingula.doors.http.door import ACaller
 from lingula.doors.http.inference import InferBody
@@ -180,6 +180,7 @@ EXAMPLES: Mapping[type[BaseModel], BaseModel] = {
         HealthShape(status="ready", parts={"store": "ok", "records": "ok"}),
         _PROBLEM_EXAMPLE,
         *shapes_inference.EXAMPLES,
+        *shapes_admin.EXAMPLES,
     )
 }
 

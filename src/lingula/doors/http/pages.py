@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from lingula.doors.http import page_worklist, views
 from lingula.doors.http.api_studies import PAGE_SIZE, filter_of
 from lingula.doors.http.door import ACaller, ADoor, Door
-from lingula.doors.http.forms import AForm, AFormCaller
+from lingula.doors.http.forms import AForm, AFormCaller, local_path
 from lingula.doors.http.page_study import study_view
 from lingula.doors.http.problems import Refused
 from lingula.doors.http.rendering import page_response, person_values
@@ -124,13 +124,15 @@ def send_release(door: ADoor, caller: AFormCaller, study: str) -> RedirectRespon
 
 
 @router.post("/instances/{instance}/replay")
-def send_replay(door: ADoor, caller: AFormCaller, instance: str) -> RedirectResponse:
+def send_replay(door: ADoor, caller: AFormCaller, instance: str, form: AForm) -> RedirectResponse:
     """Try a failed instance again from the page."""
     caller.must_be(Role.DOCTOR)
     found = door.system.worklist.instance(InstanceId(instance), caller.sites)
-    door.system.upkeep.replay(found.new.id)
+    door.system.upkeep.replay(found.new.id, caller.who)
     door.access.note(caller, "replayed instance", found.new.id)
-    return RedirectResponse(f"/studies/{found.new.study}?{urlencode({'done': 'replay'})}", SEE_OTHER)
+    return RedirectResponse(
+        local_path(form.get("next", f"/studies/{found.new.study}?{urlencode({'done': 'replay'})}")), SEE_OTHER
+    )
 
 
 def patient_view(study: StudyId, described: Instance) -> PatientView:

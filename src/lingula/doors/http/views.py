@@ -223,6 +223,7 @@ def timeline_view(entry: TimelineEntry) -> Mapping[str, str]:
         "instance_assessed": f"pneumonia {detail.get('band')}, by {detail.get('package')}",
         "instance_not_eligible": str(detail.get("reason") or ""),
         "assessment_failed": f"attempt {detail.get('attempt')}: {detail.get('reason')}",
+        "instance_replayed": f"asked by {detail.get('asked_by')}",
         "study_claimed": f"by {detail.get('reviewer')}",
         "study_reviewed": f"{detail.get('verdict')}, by {detail.get('reviewer')}",
     }.get(entry.action, "")

@@ -35,7 +35,7 @@ const lingula = {
     const source = new EventSource("/api/v1/events");
     source.onopen = () => show(true);
     source.onerror = () => show(false);
-    for (const action of ["instance_received", "instance_assessed", "instance_not_eligible", "assessment_failed", "study_claimed", "study_reviewed"]) {
+    for (const action of ["instance_received", "instance_assessed", "instance_not_eligible", "assessment_failed", "instance_replayed", "study_claimed", "study_reviewed"]) {
       source.addEventListener(action, soon);
     }
     addEventListener("pagehide", () => source.close());

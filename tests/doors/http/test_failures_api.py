@@ -1,0 +1,55 @@
+"""What could not be assessed is listed with its reason and tried again; the timeline tells who asked."""
+
+from made.hospital import Hospital
+from made.triage import NORTH, SOUTH, made_jpeg
+
+from lingula.radiology.identifiers import InstanceId, SiteName
+from lingula.radiology.study import Status
+
+
+def failed(hospital: Hospital, seed: int, site: SiteName = NORTH) -> InstanceId:
+    """Let a radiograph fail because its bytes are gone, and give them back."""
+    stored = hospital.send(made_jpeg(seed=seed), site)
+    data = hospital.system.store.get(stored.new.store_key)
+    hospital.system.store.delete(stored.new.store_key)
+    hospital.assess()
+    hospital.system.store.put(stored.new.store_key, data)
+    assert hospital.of(stored.new.id).status is Status.FAILED
+    return stored.new.id
+
+
+def test_failures_are_listed_with_their_reason(hospital: Hospital) -> None:
+    instance = failed(hospital, 1)
+    told = hospital.person("ada").get("/api/v1/failures").json()
+
+    assert told["total"] == 1
+    assert told["failures"][0]["instance"] == instance
+    assert told["failures"][0]["reason"]
+
+
+def test_all_or_one_sites_failures_are_tried_again(hospital: Hospital) -> None:
+    north, south = failed(hospital, 1), failed(hospital, 2, SOUTH)
+    ada = hospital.person("ada")
+
+    assert ada.post("/api/v1/failures/replay?site=south").json() == {"replayed": 1, "left": 0}
+    assert ada.get("/api/v1/failures?site=north").json()["total"] == 1
+    assert ada.post("/api/v1/failures/replay").json() == {"replayed": 1, "left": 0}
+    hospital.assess()
+    assert [hospital.of(one).status for one in (north, south)] == [Status.ASSESSED, Status.ASSESSED]
+
+
+def test_the_timeline_tells_who_asked(hospital: Hospital) -> None:
+    instance = failed(hospital, 1)
+    hospital.person("nils").post(f"/api/v1/instances/{instance}/replay")
+    hospital.system.hub.flush()
+    study = hospital.of(instance).new.study
+    page = hospital.person("mara").get(f"/studies/{study}", headers={"accept": "text/html"}).text
+
+    assert "Radiograph replayed: asked by nils" in page
+
+
+def test_only_administrators_ask_for_failures(hospital: Hospital) -> None:
+    for caller in (hospital.machine(), hospital.person("mara"), hospital.person("tove")):
+        assert caller.get("/api/v1/failures").status_code == 403
+        assert caller.post("/api/v1/failures/replay").status_code == 403
+    assert hospital.person("ada").get("/api/v1/failures?at_most=0").status_code == 422

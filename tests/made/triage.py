@@ -143,6 +143,9 @@ class FaultyQueue:
     def check(self) -> None:
         self.queue.check()
 
+    def close(self) -> None:
+        self.queue.close()
+
 
 class FaultyRecords(SqlRecords):
     """Records in memory whose writing a test can take down."""

@@ -2,9 +2,9 @@
 
 All of them carry S3's own record (``eventName``, ``s3.bucket.name``, ``s3.object.key``) or EventBridge's ``detail``;
 what differs is the wrapping: a list ``Records``, MinIO's ``EventName`` and ``Key`` beside it or its list ``Event`` in
-Redis, an SNS envelope whose ``Message`` is text, an SQS message's ``Body``, a CloudEvent's ``data``. They may be nested.
-Names come with or without ``s3:``. S3's records write keys as a form does (a space is ``+``); EventBridge and MinIO's
-``Key`` write them plainly.
+Redis, an SNS envelope whose ``Message`` is text, an SQS message's ``Body``, a CloudEvent's ``data``. They may be
+nested. Names come with or without ``s3:``. S3's records write keys as a form does (a space is ``+``); EventBridge and
+MinIO's ``Key`` write them plainly.
 
 What is read here was sent by others: nothing but `NotANotification` is ever raised, whatever the bytes.
 

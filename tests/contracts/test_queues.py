@@ -165,7 +165,16 @@ def test_a_queue_that_answers_passes_its_check(queue: WorkQueue) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "memory", "amqp://x", "memory://?lease_seconds=0", "memory://?lease_seconds=soon", "memory://?x=1"]
+    "url",
+    [
+        "",
+        "memory",
+        "amqp://x",
+        "http://[",
+        "memory://?lease_seconds=0",
+        "memory://?lease_seconds=soon",
+        "memory://?x=1",
+    ],
 )
 def test_another_url_is_a_settings_error_that_names_the_setting(url: str) -> None:
     with pytest.raises(SettingsError, match="LINGULA_QUEUE_URL"):

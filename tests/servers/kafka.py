@@ -69,6 +69,21 @@ def kafka() -> Iterator[KafkaServer]:
 @pytest.fixture
 def kafka_queue(kafka: KafkaServer) -> str:
     """An empty queue of one partition, to which options may be added."""
+    return new_queue(kafka, partitions=1)
+
+
+@pytest.fixture
+def kafka_shared_queue(kafka: KafkaServer, tmp_path: Path) -> str:
+    """An empty queue of four partitions; its group notices within seconds who comes and goes.
+
+    The mock cluster waits a whole session whenever a group changes, which a real broker does not.
+    """
+    settings = tmp_path / "kafka.properties"
+    settings.write_text("# for a test\nsession.timeout.ms=1500\nheartbeat.interval.ms=300\n", "utf-8")
+    return f"{new_queue(kafka, partitions=4)}config={settings}&"
+
+
+def new_queue(kafka: KafkaServer, *, partitions: int) -> str:
     name = uuid.uuid4().hex
-    kafka.say(f"topic {name} 1")
+    kafka.say(f"topic {name} {partitions}")
     return f"{kafka.url}/{name}?group={name}&"

@@ -77,6 +77,12 @@ class Address:
         return SettingsError(f"{self.setting}: {self.scheme}://{self.shown}: {why}")
 
 
+def scheme_of(url: str) -> str:
+    """Give what stands before ``://``, or nothing, whatever the rest is."""
+    scheme, mark, _ = url.partition("://")
+    return scheme if mark else ""
+
+
 def read_address(url: str, *, setting: str, port: int, options: Collection[str]) -> Address:
     """Read ``scheme://[user:password@]host[:port][,host...]/NAME?option=value``.
 
@@ -92,7 +98,10 @@ def read_address(url: str, *, setting: str, port: int, options: Collection[str])
     SettingsError
         If the URL is of another form or has an unknown option.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise SettingsError(f"{setting} is no URL: {error}") from error
     given, _, servers = parts.netloc.rpartition("@")
     user, has_password, password = given.partition(":")
     matches = [_HOST.fullmatch(server) for server in servers.split(",")]

@@ -17,6 +17,7 @@ from lingula.queues.queue import Note
 from lingula.radiology.identifiers import InstanceId
 
 _MOST_IN_HAND = 1000  # per process: seconds of work, and what is done again if the process dies
+_WRITE_SECONDS = 3.0  # a door waits that long; what is not written then, upkeep writes
 _POLL_SECONDS = 0.1
 
 
@@ -108,7 +109,7 @@ class _Writer:
             "enable.idempotence": True,
             "acks": "all",
             "linger.ms": 0,
-            "message.timeout.ms": round(ANSWER_SECONDS * 1000),
+            "message.timeout.ms": round(_WRITE_SECONDS * 1000),
         }
         self._topic = topic
         self._lock = Lock()
@@ -130,7 +131,7 @@ class _Writer:
         except (KafkaException, BufferError) as error:
             self._renew_after(error.args[0] if error.args else None)
             raise self._cluster.unavailable(error) from error
-        if not answered.wait(ANSWER_SECONDS + 1):
+        if not answered.wait(_WRITE_SECONDS + 1):
             raise self._cluster.unavailable("a note was not acknowledged in time")
         if errors:
             self._renew_after(errors[0])

@@ -74,15 +74,16 @@ class KafkaReader:
     ) -> None:
         session = min(max(lease_seconds, _SHORTEST_SESSION_SECONDS), _LONGEST_SESSION_SECONDS)
         self._told: dict[str, str | int | float | bool | Callable[[KafkaError], None]] = {
-            **told,
             "session.timeout.ms": round(session * 1000),
+            "heartbeat.interval.ms": 1000,  # also how soon a member hears that another has come or gone
+            "topic.metadata.refresh.interval.ms": 10_000,
+            "queued.max.messages.kbytes": 16_384,
+            **told,  # what is below is no matter of taste
             "partition.assignment.strategy": "cooperative-sticky",
             "auto.offset.reset": "earliest",
             "enable.auto.offset.store": False,  # stored when done, and committed every second and on leaving
             "enable.auto.commit": True,
             "auto.commit.interval.ms": 1000,
-            "topic.metadata.refresh.interval.ms": 10_000,
-            "queued.max.messages.kbytes": 16_384,
             "error_cb": self._hear,
         }
         self._cluster = cluster

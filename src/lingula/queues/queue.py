@@ -7,9 +7,9 @@ time, never a radiograph: `upkeep` writes it again from the record.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from lingula.errors import SettingsError
+from lingula.queues.address import scheme_of
 from lingula.radiology.identifiers import InstanceId
 
 
@@ -57,14 +57,14 @@ def open_queue(url: str) -> WorkQueue:
     try:
         return _opened(url)
     except ModuleNotFoundError as error:
-        scheme = urlsplit(url).scheme
+        scheme = scheme_of(url)
         raise SettingsError(
             f"LINGULA_QUEUE_URL: {scheme}:// needs the driver {error.name!r}: pip install 'lingula[scale]'"
         ) from error
 
 
 def _opened(url: str) -> WorkQueue:
-    match urlsplit(url).scheme:
+    match scheme_of(url):
         case "memory":
             from lingula.queues.memory import MemoryQueue
 

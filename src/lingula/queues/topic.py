@@ -7,9 +7,9 @@ At least once: a message taken comes back if it is not done in time. Nothing is 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from lingula.errors import SettingsError
+from lingula.queues.address import scheme_of
 
 SETTING = "LINGULA_NOTIFICATIONS_URL"
 DEFAULT_NAME = "xray-images"
@@ -50,14 +50,14 @@ def open_topic(url: str) -> Topic:
     try:
         return _opened(url)
     except ModuleNotFoundError as error:
-        scheme = urlsplit(url).scheme
+        scheme = scheme_of(url)
         raise SettingsError(
             f"{SETTING}: {scheme}:// needs the driver {error.name!r}: pip install 'lingula[scale]'"
         ) from error
 
 
 def _opened(url: str) -> Topic:
-    match urlsplit(url).scheme:
+    match scheme_of(url):
         case "nats" | "tls":
             from lingula.queues.nats_topic import NatsTopic
 

@@ -1,0 +1,111 @@
+"""URLs of brokers are read without a broker: what they say, what is refused, and that no password is ever shown."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lingula.errors import SettingsError
+from lingula.queues.address import Address, read_address
+from lingula.queues.queue import open_queue
+from lingula.queues.topic import open_topic
+
+SECRET = "hush-hush"  # noqa: S105 - made up
+
+
+def read(url: str) -> Address:
+    return read_address(url, setting="LINGULA_QUEUE_URL", port=4222, options=("lease_seconds", "replicas", "ca"))
+
+
+def test_all_parts_of_a_url_are_read() -> None:
+    address = read("nats://clerk:p%40ss@one:1,two,[::1]:3/WORK?lease_seconds=5&replicas=3")
+    assert (address.user, address.password) == ("clerk", "p@ss")
+    assert address.hosts == ("one:1", "two:4222", "[::1]:3")
+    assert address.name == "WORK"
+    assert address.seconds("lease_seconds", 60) == 5
+    assert address.whole("replicas", 1, 5) == 3
+
+
+def test_what_is_not_said_has_a_default() -> None:
+    address = read("nats://host")
+    assert (address.user, address.password, address.name, address.hosts) == (None, None, "", ("host:4222",))
+    assert address.seconds("lease_seconds", 60) == 60
+    assert address.file("ca") is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nats://",
+        "nats://host:99999",
+        "nats://ho st",
+        "nats://host,",
+        "nats://host/A?colour=red",
+        "nats://host/A?lease_seconds=0",
+        "nats://host/A?lease_seconds=-1",
+        "nats://host/A?lease_seconds=nan",
+        "nats://host/A?lease_seconds=soon",
+        "nats://host/A?replicas=6",
+        "nats://host/A?replicas=many",
+        "nats://host/A.B",
+        "nats://host/A?ca=/no/such/file",
+        "redis://host/first",
+        "redis://one,two/0",
+        "redis://host/0?stream=a%20b",
+        "kafka://host/a%20b",
+        "kafka://host/A?tls=perhaps",
+        "kafka://host/A?mechanism=NONE",
+        "kafka://host/A?partitions=0",
+    ],
+)
+def test_another_form_is_refused_with_words_that_hide_the_password(url: str) -> None:
+    scheme, _, rest = url.partition("://")
+    with pytest.raises(SettingsError, match="LINGULA_QUEUE_URL") as caught:
+        open_queue(f"{scheme}://clerk:{SECRET}@{rest}")
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["nats", "redis", "kafka"])
+def test_certificates_are_for_encrypted_connections_only(scheme: str, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("not used", "utf-8")
+    with pytest.raises(SettingsError, match=r"tls|rediss"):
+        open_queue(f"{scheme}://host/0?ca={tmp_path / 'ca.pem'}")
+
+
+def test_a_certificate_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate", "utf-8")
+    for url in (f"tls://host/A?ca={tmp_path / 'ca.pem'}", f"kafka://host/A?tls=1&ca={tmp_path / 'ca.pem'}"):
+        with pytest.raises(SettingsError, match="LINGULA_QUEUE_URL"):
+            open_queue(url)
+
+
+def test_a_drivers_file_must_hold_names_and_values(tmp_path: Path) -> None:
+    (tmp_path / "kafka.properties").write_text("sasl.password\n", "utf-8")
+    with pytest.raises(SettingsError, match="name=value"):
+        open_queue(f"kafka://host/A?config={tmp_path / 'kafka.properties'}")
+
+
+def test_a_setting_the_driver_does_not_know_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "kafka.properties").write_text("no.such.setting=1\n", "utf-8")
+    with pytest.raises(SettingsError, match=r"no\.such\.setting"):
+        open_queue(f"kafka://host/A?config={tmp_path / 'kafka.properties'}")
+
+
+def test_the_password_is_in_no_repr() -> None:
+    assert SECRET not in repr(read(f"nats://clerk:{SECRET}@host/A"))
+
+
+@given(st.text(max_size=60))
+def test_whatever_stands_in_a_url_it_is_read_or_refused_and_nothing_else(words: str) -> None:
+    for url in (f"nats://{words}", f"nats://host/{words}", f"nats://host?{words}"):
+        try:
+            read(url)
+        except SettingsError as error:
+            assert "LINGULA_QUEUE_URL" in str(error)
+
+
+@pytest.mark.parametrize("url", ["nats://127.0.0.1:1/A", "redis://127.0.0.1:1/0", "kafka://127.0.0.1:1/A"])
+def test_opening_never_connects_and_closing_what_was_never_used_is_quick(url: str) -> None:
+    open_queue(url).close()
+    open_topic(url).close()

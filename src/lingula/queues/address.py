@@ -100,8 +100,8 @@ def read_address(url: str, *, setting: str, port: int, options: Collection[str])
     """
     try:
         parts = urlsplit(url)
-    except ValueError as error:
-        raise SettingsError(f"{setting} is no URL: {error}") from error
+    except ValueError:  # whose message quotes the URL, password and all
+        raise SettingsError(f"{setting} is no URL: after :// there must be host:port") from None
     given, _, servers = parts.netloc.rpartition("@")
     user, has_password, password = given.partition(":")
     matches = [_HOST.fullmatch(server) for server in servers.split(",")]

@@ -27,6 +27,7 @@ from lingula.records.postgres_errors import COLLISIONS, refusal, translated
 from lingula.records.records import RecordsPlace
 from lingula.records.schema import bring_up_to_date
 from lingula.records.sql_accounts import SqlAccounts
+from lingula.records.sql_moves import SqlMoves
 from lingula.records.sql_records import SqlRecords
 from lingula.records.sql_shadows import SqlShadows
 from lingula.records.transactions import Result, Work
@@ -54,7 +55,10 @@ def open_postgres(url: str) -> RecordsPlace:
     """
     transactions = PostgresTransactions(address_of(url))
     return RecordsPlace(
-        records=SqlRecords(transactions), accounts=SqlAccounts(transactions), shadows=SqlShadows(transactions)
+        records=SqlRecords(transactions),
+        accounts=SqlAccounts(transactions),
+        shadows=SqlShadows(transactions),
+        moves=SqlMoves(transactions),
     )
 
 

@@ -15,6 +15,7 @@ from lingula.errors import SettingsError
 from lingula.radiology.identifiers import InstanceId, SiteName, SourceName, StudyId
 from lingula.radiology.study import Band, Instance, Priority, Status
 from lingula.records.accounts import Accounts
+from lingula.records.moves import Moves
 from lingula.records.reviews import Claim, NewReview, Review, Verdict
 from lingula.records.shadows import Shadows
 
@@ -253,6 +254,7 @@ class RecordsPlace:
     records: Records
     accounts: Accounts
     shadows: Shadows
+    moves: Moves
 
 
 def open_records(url: str) -> RecordsPlace:

@@ -24,6 +24,7 @@ from lingula.records.group_commit import GroupCommit
 from lingula.records.records import RecordsPlace
 from lingula.records.schema import bring_up_to_date
 from lingula.records.sql_accounts import SqlAccounts
+from lingula.records.sql_moves import SqlMoves
 from lingula.records.sql_records import SqlRecords
 from lingula.records.sql_shadows import SqlShadows
 from lingula.records.transactions import Result, Work
@@ -55,7 +56,10 @@ def open_sqlite(url: str) -> RecordsPlace:
     """
     transactions = SqliteTransactions(_path(url))
     return RecordsPlace(
-        records=SqlRecords(transactions), accounts=SqlAccounts(transactions), shadows=SqlShadows(transactions)
+        records=SqlRecords(transactions),
+        accounts=SqlAccounts(transactions),
+        shadows=SqlShadows(transactions),
+        moves=SqlMoves(transactions),
     )
 
 

@@ -19,6 +19,7 @@ from lingula.doors.cli import (
     evaluate,
     failures,
     models,
+    move,
     send,
     serve,
     simulate,
@@ -59,6 +60,7 @@ app.add_typer(models.app, name="models", rich_help_panel=TEACH)
 app.add_typer(accounts.users, name="users", rich_help_panel=KEEP)
 app.add_typer(sites.sites, name="sites", rich_help_panel=KEEP)
 app.add_typer(failures.failures, name="failures", rich_help_panel=KEEP)
+app.command(rich_help_panel=KEEP)(move.move)
 app.command(rich_help_panel=KEEP)(about.settings)
 
 

@@ -1,5 +1,6 @@
 """The DICOM door: listens, hands each connection to an association in a thread of its own, and closes in good order."""
 
+import contextlib
 import errno
 import logging
 import os
@@ -84,6 +85,9 @@ class DicomDoor:
     def close(self) -> None:
         """Take in nothing new, let what is under way become whole, and end."""
         self._closing.set()
+        if self._listening is not None:
+            with contextlib.suppress(OSError):  # wakes who accepts, where the system can; the others look soon
+                self._listening.shutdown(socket.SHUT_RDWR)
         if self._accepting is not None:
             self._accepting.join()
         if self._listening is not None:
@@ -111,9 +115,10 @@ class DicomDoor:
                 connection, address = listening.accept()
             except TimeoutError:
                 continue
-            except OSError as error:  # no descriptors left, or the sender went before it was taken
-                _log.warning("a DICOM connection was not taken", extra={"reason": os.strerror(error.errno or 0)})
-                time.sleep(_LOOK_SECONDS if error.errno in (errno.EMFILE, errno.ENFILE) else 0)
+            except OSError as error:  # it is closing, no descriptors left, or the sender went before it was taken
+                if not self._closing.is_set():
+                    _log.warning("a DICOM connection was not taken", extra={"reason": os.strerror(error.errno or 0)})
+                    time.sleep(_LOOK_SECONDS if error.errno in (errno.EMFILE, errno.ENFILE) else 0)
                 continue
             self._begin(connection, str(address[0]))
 

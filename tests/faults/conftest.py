@@ -5,13 +5,20 @@ from pathlib import Path
 
 import pytest
 from made.packages import made_package
-from made.parts import Installation, installed
+from made.parts import PATIENCE_SECONDS, Installation, installed
 from servers.nats import nats_server
 from servers.postgres import PostgresServer
 from servers.process import free_port
 from servers.redis import redis_server
 from servers.s3 import S3Server, new_name, rclone
 from servers.stoppable import Stoppable
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a test longer the more radiographs it sends."""
+    for item in items:
+        if "faults" in item.path.parts:
+            item.add_marker(pytest.mark.timeout(4 * PATIENCE_SECONDS))
 
 
 @pytest.fixture

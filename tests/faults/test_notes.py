@@ -45,7 +45,7 @@ def test_poison_among_good_radiographs_is_parked_alone(installation: Installatio
         "LINGULA_PACKAGE": str(poisoned_package(tmp_path / "poisoned")),
         "LINGULA_ATTEMPTS": "2",
     }
-    for part in ("receive", "work", "work"):
+    for part in ("receive", "work"):
         installation.add(part)
     installation.wait_until_ready()
 

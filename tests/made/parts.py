@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -28,18 +29,20 @@ from made.triage import LIKELY, UNLIKELY, made_chest
 
 SITE, DOCTOR = SiteName("north"), "mara"
 PASSWORD = "correct horse battery"  # noqa: S105  made up
-PATIENCE_SECONDS = float(os.environ.get("LINGULA_TEST_PATIENCE_SECONDS", "90"))
 FAULT_COUNT = int(os.environ.get("LINGULA_TEST_FAULT_COUNT", "60"))  # radiographs of each fault test
+PATIENCE_SECONDS = 90.0 + FAULT_COUNT / 4
 SENDERS = 4
 _LOOK_SECONDS = 0.05
 
 
-def made_radiographs(count: int, *, first: int = 0) -> list[bytes]:
-    """Give radiographs, small and no two alike."""
-    return [
-        as_jpeg(made_chest(LIKELY if number % 5 else UNLIKELY, rows=240, columns=280, seed=number))
-        for number in range(first, first + count)
-    ]
+def made_radiographs(count: int) -> list[bytes]:
+    """Give radiographs, small and no two alike; the same ones each time."""
+    return [_made_radiograph(number) for number in range(count)]
+
+
+@cache
+def _made_radiograph(number: int) -> bytes:
+    return as_jpeg(made_chest(LIKELY if number % 5 else UNLIKELY, rows=240, columns=280, seed=number))
 
 
 def wait_until(is_so: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:

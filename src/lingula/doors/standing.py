@@ -6,7 +6,7 @@ and closes them before it stops, so that what has begun to arrive is finished an
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lingula.wiring import Part, System
@@ -46,18 +46,23 @@ class OpenDoors:
     """Opens doors one after another in a thread of its own, and closes them all.
 
     Each opened door stands in the system's health and in the metric `lingula_door_open` from then on.
+
+    Parameters
+    ----------
+    make
+        Gives the doors; called when they are to be opened, so that loading them delays nothing before.
     """
 
-    def __init__(self, system: System, doors: Sequence[StandingDoor]) -> None:
+    def __init__(self, system: System, make: Callable[[System], Sequence[StandingDoor]] = standing_doors) -> None:
         self._system = system
-        self._doors = doors
+        self._make = make
         self._opened: list[StandingDoor] = []
         self._guard = threading.Lock()
         self._is_closed = False
 
     def open(self) -> None:
         """Open all; raises whatever the first door that cannot be opened raises."""
-        for door in self._doors:
+        for door in self._make(self._system):
             with self._guard:
                 if self._is_closed:
                     return

@@ -66,7 +66,8 @@ def _places_in(folder: Path) -> dict[str, FlagValue]:
 
 
 def _beside_others(settings: Settings) -> Settings:
-    """Take the next DICOM port if this one is taken: a demonstration disturbs nobody who is there already."""
+    """Read nobody's topic, and take the next DICOM port if this one is taken: a demonstration disturbs nobody."""
+    settings = settings.model_copy(update={"notifications_url": None})
     try:
         with contextlib.closing(bind(settings.dicom_host, settings.dicom_port, or_next=True)) as found:
             port = int(found.getsockname()[1])

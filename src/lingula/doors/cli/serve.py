@@ -45,7 +45,7 @@ def receive(*, host: Host = None, port: Port = None) -> int:
 
 
 def work(*, host: Host = None, port: Port = None, package: Package = None, workers: Workers = None) -> int:
-    """Only assess what others received, until Ctrl-C; HTTP answers health and metrics, nothing else."""
+    """Only assess what others received, until Ctrl-C; HTTP answers health, metrics and the Open Inference Protocol."""
     _run({"http_host": host, "http_port": port, "package": package, "workers": workers}, WORK)
     return OK
 

@@ -84,7 +84,7 @@ def serve_http(
         If a door cannot be opened, once everything is stopped.
     """
     from lingula.doors.http.app import create_app
-    from lingula.doors.standing import OpenDoors, standing_doors
+    from lingula.doors.standing import OpenDoors
 
     config = uvicorn.Config(
         create_app(system),
@@ -96,7 +96,7 @@ def serve_http(
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     signal.signal(signal.SIGTERM, _end)
-    doors = OpenDoors(system, standing_doors(system))
+    doors = OpenDoors(system)
     server = _Server(config, announce, doors, must_open=must_open)
     try:
         gc.collect()

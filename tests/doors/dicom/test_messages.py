@@ -117,7 +117,7 @@ def test_a_damaged_request_is_read_or_refused(data: st.DataObject) -> None:
 
 
 def test_every_error_has_a_status_and_only_an_outage_asks_to_try_again() -> None:
-    kinds = [LingulaError, *_below(LingulaError)]
+    kinds: list[type[LingulaError]] = [LingulaError, *_below(LingulaError)]
     assert {kind.__name__ for kind in kinds if status_of(kind("")) >> 8 == 0xA7} == {"BackendUnavailable"}
     assert [status_of(kind("")) for kind in (NotDicom, Conflict, SettingsError)] == [0xC000, 0x0111, 0x0110]
     assert set(TABLE) <= set(kinds)

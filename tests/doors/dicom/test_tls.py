@@ -2,15 +2,19 @@
 
 import ssl
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from made.hospital import made_dicom
 from made.wards import VERIFICATION, OpenWard, associated, context
 from servers.process import program
 
 from lingula.doors.dicom.wire import Gone
-from lingula.errors import SettingsError
+from lingula.doors.sending.patience import Patience
+from lingula.doors.sending.sender import Outcome, open_sender
+from lingula.errors import BackendUnavailable, SettingsError
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,20 @@ def test_only_senders_with_a_certificate_of_the_authority_are_let_in(
     assert echoscu(ward.door.port, "+tla", "+cf", str(authority.certificate)).returncode != 0
     with pytest.raises(Gone), associated(replace(ward.peer(), tls=client_context(authority))):
         pass
+
+
+def test_radiographs_are_sent_over_tls_with_a_certificate_of_the_sender(
+    open_ward: OpenWard, authority: Authority, ours: Identity, theirs: Identity
+) -> None:
+    ward = open_ward(
+        dicom_certificate=ours.certificate, dicom_key=ours.key, dicom_client_authority=authority.certificate
+    )
+    url = f"dicom://LINGULA@127.0.0.1:{ward.door.port}?calling=NORTH&tls=1&ca={authority.certificate}"
+    with closing(open_sender(f"{url}&cert={theirs.certificate}&key={theirs.key}")) as sender:
+        assert sender.send(made_dicom()).outcome is Outcome.RECEIVED
+    with closing(open_sender(url, patience=Patience(attempts=1))) as sender, pytest.raises(BackendUnavailable):
+        sender.send(made_dicom(number=2))
+    assert len(ward.kept()) == 1
 
 
 def test_versions_before_tls_1_2_are_refused(open_ward: OpenWard, ours: Identity) -> None:

@@ -1,12 +1,13 @@
 """The same walk beside every set of places: sent to one process, assessed by two, seen and reviewed in a fourth."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from made.hospital import made_dicom
 from made.packages import made_package
 from made.parts import (
     DOCTOR,
@@ -19,12 +20,15 @@ from made.parts import (
     wait_until,
     wait_until_all_are_finished,
 )
+from servers.process import free_port
 from servers.s3 import S3Server, new_name
 
 from lingula.doors.credentials import digest
+from lingula.doors.sending.sender import Outcome, open_sender
 from lingula.records.records import open_records
 
-RADIOGRAPHS = 24
+RADIOGRAPHS, BY_DICOM = 24, 4
+DICOM_PORT = free_port()
 PLACES = ("embedded", "postgresql-s3-nats", "postgresql-s3-kafka", "postgresql-folder-redis")
 
 
@@ -51,7 +55,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
     settings |= shared_places(str(request.param), request, tmp_path)
     with installed(tmp_path, settings) as made:
         for part in ("serve",) if request.param == "embedded" else ("receive", "work", "work", "web"):
-            made.add(part)
+            made.add(part, LINGULA_DICOM_PORT=str(DICOM_PORT) if part in {"receive", "serve"} else "0")
         made.wait_until_ready()
         yield made
 
@@ -81,17 +85,26 @@ class Page:
                 self.assessed += line == "event: instance_assessed"
 
 
+def send_by_dicom(radiographs: Sequence[bytes]) -> None:
+    sender = open_sender(f"dicom://LINGULA@127.0.0.1:{DICOM_PORT}?calling=NORTH")
+    for data in radiographs:
+        assert sender.send(data).outcome is Outcome.RECEIVED
+    sender.close()
+
+
 def test_radiographs_walk_from_the_sender_to_the_doctor_and_each_is_counted_once(installation: Installation) -> None:
     page = Page(installation)
-    radiographs = made_radiographs(RADIOGRAPHS)
+    radiographs = made_radiographs(RADIOGRAPHS - BY_DICOM)
+    radiographs += [made_dicom(seed=number, number=number) for number in range(1, BY_DICOM + 1)]
     receiving = (installation.of("receive") or installation.of("serve"))[0]
 
-    with sending(installation, radiographs[1:]) as hospital:
+    with sending(installation, radiographs[1:-BY_DICOM]) as hospital:
         hospital.allow()
         key = {"Authorization": f"Bearer {installation.key}"}
         waited = httpx.post(
             f"{receiving.address}/api/v1/instances?wait=30", content=radiographs[0], headers=key, timeout=60
         )
+        send_by_dicom(radiographs[-BY_DICOM:])
         hospital.wait_for()
     wait_until_all_are_finished(installation)
 
@@ -105,11 +118,4 @@ def test_radiographs_walk_from_the_sender_to_the_doctor_and_each_is_counted_once
     assert review.status_code == 201, review.text
     assert page.client.get("/api/v1/studies").json()["total"] == RADIOGRAPHS - 1
     page.client.close()
-    hospital.radiographs, hospital.acknowledged = (
-        radiographs,
-        {
-            0: waited.json()["instance"],
-            **{number + 1: instance for number, instance in hospital.acknowledged.items()},
-        },
-    )
-    check_exactly_once(installation, hospital)
+    check_exactly_once(installation, hospital, others=1 + BY_DICOM)

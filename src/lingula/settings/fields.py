@@ -45,10 +45,13 @@ class Settings(BaseSettings):
         default_factory=lambda data: _inside_home(data, "file", "store"),
         description="Place of the originals: file:///folder, s3://bucket/prefix?endpoint=https://host:9000 or memory://.",
     )
-    queue_url: str = Field(default="memory://", description="Place of the waiting work: memory://.")
+    queue_url: str = Field(
+        default="memory://", description="Place of the waiting work: memory://, nats://, redis:// or kafka://."
+    )
     records_url: str = Field(
         default_factory=lambda data: _inside_home(data, "sqlite", "records.sqlite"),
-        description="Place of what is known and what happened: sqlite:///file or memory://.",
+        description="Place of what is known and what happened: sqlite:///file, postgresql://user:password@host/database "
+        "or memory://.",
     )
     registry: Path = Field(
         default_factory=lambda data: Path(str(data["home"])) / "packages",

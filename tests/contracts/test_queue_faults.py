@@ -16,7 +16,7 @@ import nats
 import pytest
 import redis
 from confluent_kafka import Producer
-from servers.kafka import kafka_server
+from servers.kafka import KafkaServer, kafka_server
 from servers.nats import nats_server
 from servers.process import free_port
 from servers.redis import redis_server
@@ -271,3 +271,12 @@ def test_what_is_no_note_is_dropped_with_one_warning(url: str, caplog: pytest.Lo
         assert queue.take(4, 1.2) == []  # and none of it comes again
     assert len([record for record in caplog.records if "no note" in record.message]) == 1
     assert "Records" not in caplog.text
+
+
+def test_a_topic_that_is_not_there_and_cannot_be_made_is_told_in_words(kafka: KafkaServer) -> None:
+    """The mock cluster makes no topics, like a broker whose clients may not."""
+    with (
+        closing(open_queue(f"{kafka.url}/{uuid.uuid4().hex}")) as queue,
+        pytest.raises(BackendUnavailable, match="cannot be made"),
+    ):
+        queue.put(InstanceId("i1"))

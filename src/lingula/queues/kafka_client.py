@@ -144,7 +144,8 @@ class KafkaCluster:
     def _make_topic(self) -> None:
         wanted = NewTopic(self._topic, num_partitions=self._partitions, replication_factor=-1)  # -1: as the broker says
         try:
-            AdminClient(self._told).create_topics([wanted], request_timeout=ANSWER_SECONDS)[self._topic].result()
+            admin = AdminClient(self._told)  # named, or it is gone before it has the answer
+            admin.create_topics([wanted], request_timeout=ANSWER_SECONDS)[self._topic].result()
         except KafkaException as error:
             if error.args[0].code() != _ALREADY_EXISTS:
                 raise self.unavailable(f"topic {self._topic!r} is not there and cannot be made: {error}") from error

@@ -32,7 +32,7 @@ class NatsQueue:
 
     @classmethod
     def from_url(cls, url: str) -> "NatsQueue":
-        """Open ``nats://[user:password@ | token@]host:4222[,host...]/STREAM?lease_seconds=60``; ``tls://`` with TLS.
+        """Open ``nats://[user:password@ | :token@]host:4222[,host...]/STREAM?lease_seconds=60``; ``tls://`` with TLS.
 
         Raises
         ------

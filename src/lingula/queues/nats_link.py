@@ -120,9 +120,9 @@ class NatsLink:
 
         await client.connect(
             servers=[f"{self._address.scheme}://{host}" for host in self._address.hosts],
-            user=self._address.user if self._address.password is not None else None,
-            password=self._address.password,
-            token=self._address.user if self._address.password is None else None,
+            user=self._address.user,
+            password=self._address.password if self._address.user is not None else None,
+            token=self._address.password if self._address.user is None else None,
             tls=self._tls,
             name="lingula",
             error_cb=note,

@@ -25,7 +25,7 @@ class NatsTopic:
 
     @classmethod
     def from_url(cls, url: str) -> "NatsTopic":
-        """Open ``nats://[user:password@ | token@]host:4222/SUBJECT?durable=lingula&lease_seconds=60``; or ``tls://``.
+        """Open ``nats://[user:password@ | :token@]host:4222/SUBJECT?durable=lingula&lease_seconds=60``; or ``tls://``.
 
         Raises
         ------

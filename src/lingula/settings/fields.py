@@ -135,7 +135,8 @@ class Settings(BaseSettings):
     uploads_in_flight_bytes: int = Field(
         default=128 * 1024 * 1024,
         ge=1024,
-        description="Bytes of all uploads held in memory at one time; senders beyond it are told to try again.",
+        description="Bytes of all uploads one door holds in memory at one time; senders beyond it are told to try "
+        "again.",
     )
     receive_threads: int = Field(default=8, ge=1, le=256, description="Threads that receive uploads.")
     wait_limit_seconds: float = Field(

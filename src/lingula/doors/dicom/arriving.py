@@ -53,7 +53,7 @@ class Arriving:
             self._lose(BackendUnavailable("too much is being received: send it again in a moment"))
 
     def whole(self) -> bytes:
-        """Give the file.
+        """Give the file; once.
 
         Raises
         ------
@@ -66,7 +66,9 @@ class Arriving:
             raise self._lost
         if len(self._data) == self._header_bytes:
             raise NotDicom("the data set is empty: send the radiograph itself")
-        return bytes(self._data)
+        data = bytes(self._data)
+        self._data = bytearray()  # twice in memory for a moment only
+        return data
 
     def close(self) -> None:
         """Let go of the bytes."""

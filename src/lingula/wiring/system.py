@@ -210,11 +210,11 @@ def _caps(settings: Settings) -> dict[Priority, timedelta]:
 
 
 def _health(places: Places, assessing: Assessing | None, crew: Crew) -> Health:
-    checks: dict[str, Check] = {
-        "store": places.store.check,
-        "queue": places.queue.check,
-        "records": places.records.check,
-    }
+    """Ask what this process cannot do its part without; receiving and showing go on while the queue is down."""
+    checks: dict[str, Check] = {"store": places.store.check}
+    if assessing is not None:
+        checks["queue"] = places.queue.check
+    checks["records"] = places.records.check
     if assessing is not None:
         checks |= {"model": assessing.serving.check, "threads": crew.check}
     return Health(checks)

@@ -173,7 +173,7 @@ def unavailable(bucket: str, code: str) -> BackendUnavailable:
             f"the bucket {bucket!r} has too much to do ({code}); it is asked again", retry_after_seconds=_BUSY_SECONDS
         )
     if code in _NO_BUCKET:
-        return BackendUnavailable(f"there is no bucket {bucket!r}; make it, or let these credentials make it")
+        return BackendUnavailable(f"there is no bucket {bucket!r}; make it, or check its name and the endpoint")
     return BackendUnavailable(
         f"the bucket {bucket!r} does not answer ({code}); check the endpoint, its certificate (AWS_CA_BUNDLE for an "
         "authority of your own) and the network"

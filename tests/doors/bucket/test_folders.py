@@ -153,3 +153,18 @@ def test_names_of_any_bytes_are_taken(stand: Stand, folder: Path) -> None:
     stand.look_into_folders()
     stand.look_into_folders()
     assert stand.counts() == {("north", "received"): 3.0}
+
+
+def test_real_radiographs_are_taken_whole_from_a_writer_that_copies_in_pieces(
+    stand: Stand, folder: Path, real_data: Path
+) -> None:
+    originals = sorted((real_data / "chest_xray" / "train").rglob("*.jpeg"))[:6]
+    for original in originals:
+        data = original.read_bytes()
+        for end in (len(data) // 3, len(data) * 9 // 10, len(data)):
+            (folder / original.name).write_bytes(data[:end])
+            stand.look_into_folders()
+            stand.look_into_folders()
+    stand.look_into_folders()
+    assert stand.counts() == {("north", "received"): 6.0}
+    assert all((folder / "done" / one.name).read_bytes() == one.read_bytes() for one in originals)

@@ -53,3 +53,27 @@ def test_only_administrators_ask_for_failures(hospital: Hospital) -> None:
         assert caller.get("/api/v1/failures").status_code == 403
         assert caller.post("/api/v1/failures/replay").status_code == 403
     assert hospital.person("ada").get("/api/v1/failures?at_most=0").status_code == 422
+
+
+def test_an_administrator_sees_failures_on_a_page_and_tries_them_again(hospital: Hospital) -> None:
+    first, second = failed(hospital, 1), failed(hospital, 2)
+    ada = hospital.person("ada")
+    token = {"csrf_token": ada.headers.pop("x-csrf-token")}
+    page = ada.get("/failures", headers={"accept": "text/html"}).text
+
+    assert "2 radiographs failed" in page
+    assert f'action="/instances/{first}/replay"' in page
+    one = ada.post(f"/instances/{first}/replay", data={**token, "next": "/failures?done=1"})
+    assert one.headers["location"] == "/failures?done=1"
+    rest = ada.post("/failures/replay", data=token)
+    assert rest.headers["location"] == "/failures?done=1"
+    assert "1 radiograph is tried again" in ada.get("/failures?done=1", headers={"accept": "text/html"}).text
+    assert [hospital.of(one).status for one in (first, second)] == [Status.RECEIVED, Status.RECEIVED]
+
+
+def test_the_page_of_failures_is_for_administrators_and_their_own_forms(hospital: Hospital) -> None:
+    assert hospital.person("mara").get("/failures").status_code == 403
+    assert "/failures" not in hospital.person("mara").get("/", headers={"accept": "text/html"}).text
+    ada = hospital.person("ada")
+    del ada.headers["x-csrf-token"]
+    assert ada.post("/failures/replay", data={"csrf_token": "forged"}).status_code == 403

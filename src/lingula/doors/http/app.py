@@ -27,6 +27,7 @@ from lingula.doors.http import (
     api_stow,
     api_studies,
     description,
+    page_failures,
     page_login,
     page_send,
     pages,
@@ -52,6 +53,7 @@ ROUTERS: Sequence[tuple[APIRouter, frozenset[Part]]] = (
     (api_sites.router, frozenset({Part.WEB})),
     (page_login.router, frozenset({Part.WEB})),
     (page_send.router, frozenset({Part.WEB})),
+    (page_failures.router, frozenset({Part.WEB})),
     (pages.router, frozenset({Part.WEB})),
     (api_health.router, ALL),
 )

@@ -74,7 +74,7 @@ class Arrivals:
         return self._system.accounts.bindings(kind)
 
     def told(self, puts: Sequence[ObjectPut], sites: Collection[SiteName] | None = None) -> Sequence[Outcome]:
-        """Take what an event told of; every object is tried, whatever happens to the others.
+        """Take what an event told of; where one object of a bucket cannot be taken now, its others wait too.
 
         Parameters
         ----------
@@ -89,13 +89,15 @@ class Arrivals:
         bindings = [one for one in self.bindings() if sites is None or one.site in sites] if puts else []
         now = self.timer()
         self.told_at.update((put.bucket, now) for put in puts if longest(bindings, put.address))
-        outcomes, failed = [], None
+        outcomes: list[Outcome] = []
+        away: dict[str, BackendUnavailable] = {}  # a thousand records must not wait for one bucket a thousand times
         for put in puts:
             try:
-                outcomes.append(self.take(put, bindings))
+                if put.bucket not in away:
+                    outcomes.append(self.take(put, bindings))
             except BackendUnavailable as error:
-                failed = error
-        if failed is not None:
+                away[put.bucket] = error
+        for failed in away.values():
             raise failed
         return outcomes
 

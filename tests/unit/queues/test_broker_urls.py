@@ -1,6 +1,7 @@
 """URLs of brokers are read without a broker: what they say, what is refused, and that no password is ever shown."""
 
 import contextlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,17 @@ def test_whatever_stands_in_a_url_it_is_read_or_refused_and_nothing_else(words: 
 def test_opening_never_connects_and_closing_what_was_never_used_is_quick(url: str) -> None:
     open_queue(url).close()
     open_topic(url).close()
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"), [("nats://h", "nats"), ("redis://h", "redis"), ("kafka://h", "confluent_kafka")]
+)
+def test_a_driver_that_is_not_installed_is_named_with_the_words_that_install_it(
+    url: str, driver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith((driver, "lingula.queues."))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, driver, None)  # as if it were not there
+    for opened in (open_queue, open_topic):
+        with pytest.raises(SettingsError, match=rf"{driver}.*pip install 'lingula\[scale\]'"):
+            opened(url)

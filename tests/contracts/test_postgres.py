@@ -26,8 +26,8 @@ from lingula.errors import BackendUnavailable, Conflict, SettingsError
 from lingula.radiology.identifiers import InstanceId, PatientName, SourceName, StudyId
 from lingula.radiology.study import Band, Status
 from lingula.records.metadata import metadata
-from lingula.records.postgres import PostgresTransactions
 from lingula.records.postgres_address import address_of
+from lingula.records.postgres_transactions import PostgresTransactions
 from lingula.records.records import Records, RecordsPlace, TimelineEntry, open_records
 from lingula.records.reviews import Claim
 from lingula.records.schema import migrate

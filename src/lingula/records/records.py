@@ -268,13 +268,7 @@ def open_records(url: str) -> RecordsPlace:
 
             return open_sqlite(url)
         case "postgresql":
-            try:
-                from lingula.records.postgres import open_postgres
-            except ModuleNotFoundError as error:
-                raise SettingsError(
-                    f"LINGULA_RECORDS_URL: {error.name} is missing, which speaks to PostgreSQL; run "
-                    "`pip install 'lingula[scale]'`"
-                ) from error
+            from lingula.records.postgres import open_postgres
 
             return open_postgres(url)
         case scheme:

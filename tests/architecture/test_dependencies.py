@@ -49,7 +49,7 @@ def extra(name: str) -> set[str]:
 
 def test_every_import_of_serving_is_a_dependency() -> None:
     declared = {plain(one) for one in PROJECT["dependencies"]} | extra("scale")
-    # Starlette comes with FastAPI, botocore with boto3, each built on it and pinning what fits; stubs are for mypy alone.
+    # Starlette comes with FastAPI, botocore with boto3, each pinning what fits; the stubs are for mypy alone.
     assert imported_by_serving() - declared <= {"starlette", "botocore", "mypy-boto3-s3"}
 
 

@@ -68,15 +68,11 @@ def simulate(
             for address, one in hospitals(to, key or [])
         ]
         tally = stack.enter_context(Tally("sent", count))
-        work = _Work(pool=pool, every_seconds=every, stop=stop, pause=pause, left=count, tally=tally)
-        work.count = Count(patience)
+        work = _Work(
+            pool=pool, every_seconds=every, stop=stop, pause=pause, left=count, tally=tally, count=Count(patience)
+        )
         stack.enter_context(pause.heard())
-        try:
-            _send_all(work, senders)
-        finally:
-            stop.set()
-            tally.end()
-            work.count.say(work.unanswered)
+        _send_all(work, senders)
     return exit_code(BackendUnavailable("")) if work.unanswered else OK
 
 
@@ -189,7 +185,7 @@ class _Work:
     pause: Pause
     left: int | None
     tally: Tally
-    count: Count = field(init=False)
+    count: Count
     unanswered: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -235,10 +231,14 @@ def _is_dicom(path: Path) -> bool:
 
 def _send_all(work: _Work, senders: Sequence["Sender"]) -> None:
     """Let every hospital send in a thread of its own; the first error that is nobody's pause ends them all."""
-    with ThreadPoolExecutor(len(senders)) as threads:
-        try:
-            running = [threads.submit(work.hospital, sender) for sender in senders]
-            for ended in wait(running, return_when=FIRST_EXCEPTION).done:
-                ended.result()
-        finally:
-            work.stop.set()
+    try:
+        with ThreadPoolExecutor(len(senders)) as threads:
+            try:
+                running = [threads.submit(work.hospital, sender) for sender in senders]
+                for ended in wait(running, return_when=FIRST_EXCEPTION).done:
+                    ended.result()
+            finally:
+                work.stop.set()
+    finally:
+        work.tally.end()
+        work.count.say(work.unanswered)

@@ -87,6 +87,7 @@ class Assessor:
     _alone: Lock = field(default_factory=Lock, repr=False)
     _has_waited: set[InstanceId] = field(default_factory=set, repr=False)
     _owed: deque[InstanceId] = field(default_factory=deque, repr=False)  # attempts to take back once the record answers
+    _settling: Lock = field(default_factory=Lock, repr=False)
 
     def assess(self, notes: Sequence[Note]) -> None:
         """Assess a few instances together and take their notes away.
@@ -249,16 +250,10 @@ class Assessor:
 
     def _settle(self) -> None:
         """Take back what is owed, lest an outage that returns be held against a radiograph."""
-        while self._owed:
-            try:
-                instance = self._owed.popleft()
-            except IndexError:  # another worker was quicker
-                return
-            try:
-                self.records.forgive_attempts([instance])  # one at a time: the same one may be owed twice
-            except BackendUnavailable:
-                self._owed.append(instance)
-                raise
+        with self._settling:
+            while self._owed:
+                self.records.forgive_attempts([self._owed[0]])  # one at a time: the same one may be owed twice
+                self._owed.popleft()
 
 
 def _event(stored: StoredInstance, assessment: Assessment, package: str) -> Event:

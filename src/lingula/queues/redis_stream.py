@@ -122,8 +122,8 @@ def open_redis(url: str, setting: str) -> "tuple[Address, redis.Redis]":
         protocol=2,
         socket_timeout=_ANSWER_SECONDS,
         socket_connect_timeout=_CONNECT_SECONDS,
-        retry=Retry(NoBackoff(), 1),  # once: a connection that died while it was idle
-        retry_on_error=[redis.ConnectionError],
+        # Once: a connection that died while it was idle. Who did not answer in time is not asked again.
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
         ssl=address.scheme == "rediss",
         ssl_cert_reqs="required",
         ssl_check_hostname=True,

@@ -1,6 +1,7 @@
 """The page that takes files from people: one line for each, only for those who are logged in, only from the page."""
 
 import re
+from collections.abc import Mapping
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ HTML = {"accept": "text/html"}
 
 
 def send(
-    browser: httpx.Client, files: dict[str, bytes], headers: dict[str, str] = HTML, **fields: str
+    browser: httpx.Client, files: Mapping[str, bytes], headers: Mapping[str, str] = HTML, **fields: str
 ) -> httpx.Response:
     parts = [("file", (name, data)) for name, data in files.items()]
     return browser.post("/send", data=fields, files=parts, headers=headers)
@@ -77,7 +78,7 @@ def test_nobody_sends_for_another_site(hospital: Hospital, tove: httpx.Client, t
 
 @pytest.mark.parametrize("fields", [{}, {"csrf_token": "forged"}])
 def test_a_forged_form_is_refused(hospital: Hospital, tove: httpx.Client, fields: dict[str, str]) -> None:
-    assert send(tove, {"a.jpeg": made_jpeg()}, **fields).status_code == 403
+    assert send(tove, {"a.jpeg": made_jpeg()}, HTML, **fields).status_code == 403
     assert hospital.system.records.summary(None).unreviewed == 0
 
 

@@ -99,7 +99,7 @@ class EventHub:
     async def wait_for(self, instance: InstanceId, seconds: float) -> bool:
         """Wait until the instance has left `received`; False if it has not within `seconds`.
 
-        An instance that finished just before the call counts.
+        An instance that finished just before the call counts, until `forget`.
         """
         waiter = Signal()
         with self._lock:
@@ -114,6 +114,11 @@ class EventHub:
                 others = [one for one in self._waiting.pop(instance, ()) if one is not waiter]
                 if others:
                     self._waiting[instance] = others
+
+    def forget(self, instance: InstanceId) -> None:
+        """Take an instance for unfinished again: it was replayed, here or by a process that nobody hears."""
+        with self._lock:
+            self._finished.pop(instance, None)
 
     @contextmanager
     def listen(self) -> Iterator["Signal"]:

@@ -1,5 +1,7 @@
 """What could not be assessed is listed with its reason and tried again; the timeline tells who asked."""
 
+import threading
+
 from made.hospital import Hospital
 from made.triage import NORTH, SOUTH, made_jpeg
 
@@ -46,6 +48,26 @@ def test_the_timeline_tells_who_asked(hospital: Hospital) -> None:
     page = hospital.person("mara").get(f"/studies/{study}", headers={"accept": "text/html"}).text
 
     assert "Radiograph replayed: asked by nils" in page
+
+
+def test_who_waits_right_after_a_replay_waits_for_the_new_attempt(hospital: Hospital) -> None:
+    instance = failed(hospital, 1)
+    hospital.person("ada").post("/api/v1/failures/replay")
+    assessing = threading.Timer(0.3, hospital.assess)
+    assessing.start()
+    told = hospital.machine().post("/api/v1/instances?wait=20", content=made_jpeg(seed=1)).json()
+    assessing.join()
+
+    assert (told["instance"], told["status"], told["is_new"]) == (instance, "assessed", False)
+    assert told["assessment"]["status"] == "assessed"
+
+
+def test_who_waits_in_vain_after_a_replay_is_told_that_it_is_received(hospital: Hospital) -> None:
+    failed(hospital, 1)
+    hospital.person("ada").post("/api/v1/failures/replay")
+    told = hospital.machine().post("/api/v1/instances?wait=0.2", content=made_jpeg(seed=1)).json()
+
+    assert (told["status"], told["assessment"]) == ("received", None)
 
 
 def test_only_administrators_ask_for_failures(hospital: Hospital) -> None:

@@ -15,11 +15,14 @@ import numpy as np
 
 from lingula.modelpackage.archive import ModelPackage
 from lingula.modelpackage.preprocessing import prepare
+from lingula.queues.queue import open_queue
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.radiology.reading import describe_instance, read_radiograph
 from lingula.records.records import NewInstance, open_records
 from lingula.stores.store import open_store
 from lingula.triage.infer import Model
+
+_MANY_THREADS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,40 +62,71 @@ def measure_limits(package: ModelPackage, files: Sequence[bytes], threads: int, 
 
 def _places(files: Sequence[bytes], threads: int, seconds: float) -> list[Limit]:
     with tempfile.TemporaryDirectory(prefix="lingula-bench-") as folder:
-        store = open_store((Path(folder) / "store").as_uri())
-        records = open_records(f"sqlite://{folder}/records.sqlite").records
-        numbers = count()
-        description = describe_instance(files[0])
-
-        def insert() -> int:
-            name = f"{next(numbers):026d}".translate(str.maketrans("0123456789", "abcdefghij"))
-            records.add_instance(
-                NewInstance(
-                    id=InstanceId("i" + name),
-                    study=StudyId("s" + name),
-                    site=SiteName("bench"),
-                    door="bench",
-                    sha256="0" * 64,
-                    size_bytes=1,
-                    store_key=f"originals/bench/{name}",
-                    description=description,
-                    received_at=datetime.now(UTC),
-                )
-            )
-            return 1
-
-        def keep() -> int:
-            number = next(numbers)
-            store.put(f"bench/i{number:08d}", files[number % len(files)])
-            return 1
-
-        limits = [
-            Limit(name="durable insert, 1 thread", per_second=_rate(insert, 1, seconds)),
-            Limit(name="durable insert, 32 threads", per_second=_rate(insert, 32, seconds)),
-            Limit(name="flushed copy of the original", per_second=_rate(keep, threads, seconds)),
+        return [
+            *measure_inserts(f"sqlite://{folder}/records.sqlite", files[0], seconds),
+            measure_copies((Path(folder) / "store").as_uri(), files, threads, seconds),
         ]
-        records.close()
+
+
+def measure_inserts(records_url: str, file: bytes, seconds: float) -> list[Limit]:
+    """Measure how many arrivals a second are recorded durably, from one thread and from many."""
+    records = open_records(records_url).records
+    numbers = count()
+    description = describe_instance(file)
+
+    def insert() -> int:
+        name = f"{next(numbers):026d}".translate(str.maketrans("0123456789", "abcdefghij"))
+        records.add_instance(
+            NewInstance(
+                id=InstanceId("i" + name),
+                study=StudyId("s" + name),
+                site=SiteName("bench"),
+                door="bench",
+                sha256="0" * 64,
+                size_bytes=1,
+                store_key=f"originals/bench/{name}",
+                description=description,
+                received_at=datetime.now(UTC),
+            )
+        )
+        return 1
+
+    limits = [
+        Limit(name="durable insert, 1 thread", per_second=_rate(insert, 1, seconds)),
+        Limit(name=f"durable insert, {_MANY_THREADS} threads", per_second=_rate(insert, _MANY_THREADS, seconds)),
+    ]
+    records.close()
     return limits
+
+
+def measure_copies(store_url: str, files: Sequence[bytes], threads: int, seconds: float) -> Limit:
+    """Measure how many originals a second the store keeps."""
+    store = open_store(store_url)
+    store.check()
+    numbers = count()
+
+    def keep() -> int:
+        number = next(numbers)
+        store.put(f"bench/i{number:08d}", files[number % len(files)])
+        return 1
+
+    limit = Limit(name=f"original kept, {threads} threads", per_second=_rate(keep, threads, seconds))
+    store.close()
+    return limit
+
+
+def measure_notes(queue_url: str, threads: int, seconds: float) -> Limit:
+    """Measure how many notes a second the queue takes."""
+    queue = open_queue(queue_url)
+    numbers = count()
+
+    def put() -> int:
+        queue.put(InstanceId(f"i{next(numbers)}"))
+        return 1
+
+    limit = Limit(name=f"note put, {threads} threads", per_second=_rate(put, threads, seconds))
+    queue.close()
+    return limit
 
 
 def _rate(work: Callable[[], int], threads: int, seconds: float) -> float:

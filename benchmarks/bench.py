@@ -8,6 +8,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from types import FrameType
 from typing import NoReturn
 
@@ -15,14 +16,24 @@ from benchmarks.doors import measure_dicom, measure_folder
 from benchmarks.embedded import measure_embedded
 from benchmarks.ground import Counts, Ground, LeftOut, say
 from benchmarks.limits import cores, spin_rate
-from benchmarks.places import measure_places
 from benchmarks.pressure import measure_pressure
 from lingula.settings import load_settings
+
+_DRIVERS = ("boto3", "nats", "obstore", "pg8000")
+
+
+def _measure_places(ground: Ground) -> None:
+    if missing := [name for name in _DRIVERS if find_spec(name) is None]:
+        raise LeftOut(f"{missing[0]} is not installed: pip install 'lingula[scale]'")
+    from benchmarks.places import measure_places
+
+    measure_places(ground)
+
 
 SECTIONS: Mapping[str, tuple[str, Callable[[Ground], None]]] = {
     "embedded": ("one process, SQLite and a folder: HTTP in, durably assessed", measure_embedded),
     "dicom": ("DICOM in", measure_dicom),
-    "places": ("PostgreSQL, S3 and NATS on this machine: HTTP in, durably assessed", measure_places),
+    "places": ("PostgreSQL, S3 and NATS on this machine: HTTP in, durably assessed", _measure_places),
     "folder": ("a watched folder, full from the start", measure_folder),
     "pressure": ("more senders than memory allows", measure_pressure),
 }
@@ -48,7 +59,8 @@ def main() -> None:
         sys.exit(f"there is no JPEG radiograph in {ground.folder} (see CONTRIBUTING.md)")
     mean = sum(map(len, ground.files)) / len(ground.files)
     say(
-        f"cores {cores()}, of which one thread now gets {spin_rate():.0%}; package {settings.package or 'shipped'}; "
+        f"cores {cores()}, of which one thread now gets {spin_rate():.0%}; package {settings.package or 'shipped'} in "
+        f"{settings.engine}; "
         f"{len(ground.files)} radiographs, {mean / 1000:.0f} kB each"
     )
     for name in words.only:

@@ -7,9 +7,7 @@ from pathlib import Path
 from benchmarks.ground import MEBIBYTE, Ground, say
 from benchmarks.limits import Limit, cores, measure_limits
 from benchmarks.load import ALONE, MANY, WARM_UP, Load, post, report
-from benchmarks.server import running
-from lingula.registry import Registry
-from lingula.settings import load_settings
+from benchmarks.server import bare_service, running
 
 
 def measure_embedded(ground: Ground) -> None:
@@ -28,13 +26,21 @@ def measure_embedded(ground: Ground) -> None:
         )
         say(f"  start to ready {server.ready_seconds:.2f} s")
     say(f"  serving install {install_bytes() / 1e6:.0f} MB")
-    settings = load_settings()
-    package = Registry(settings.registry).open(settings.package)
-    _compare(load, measure_limits(package, ground.files, cores(), ground.seconds))
+    _compare(load, _measure_bare(ground).per_second, measure_limits(ground.files, cores(), ground.seconds))
 
 
-def _compare(load: Load, limits: Sequence[Limit]) -> None:
-    for limit in limits:
+def _measure_bare(ground: Ground) -> Load:
+    """Send the same to the bare service."""
+    with ground.room(0) as home, bare_service(home) as server:
+        post(server, ground.folder, 4, WARM_UP)
+        say("  the bare service: decode, forward pass and a flushed row in one process, nothing else")
+        load = post(server, ground.folder, MANY, ground.counts.many)
+        report(load)
+        return load
+
+
+def _compare(load: Load, bare_per_second: float, limits: Sequence[Limit]) -> None:
+    for limit in (Limit(name="the bare service", per_second=bare_per_second), *limits):
         share = load.per_second / limit.per_second
         say(
             f"  {limit.name:<30} {limit.per_second:8.0f}/s   the server at {load.connections} reaches {share:.0%} of it"

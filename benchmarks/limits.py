@@ -13,15 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lingula.modelpackage.archive import ModelPackage
 from lingula.modelpackage.preprocessing import prepare
 from lingula.queues.queue import open_queue
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.radiology.reading import describe_instance, read_radiograph
 from lingula.records.records import NewInstance, open_records
+from lingula.registry import Registry
+from lingula.settings import load_settings
 from lingula.stores.store import open_store
-from lingula.triage.infer import Model
+from lingula.triage.infer import Engine, Model
 
+BATCH = 4  # radiographs in one run of the graph, as the server takes them
 _MANY_THREADS = 32
 
 
@@ -33,9 +35,16 @@ class Limit:
     per_second: float
 
 
-def measure_limits(package: ModelPackage, files: Sequence[bytes], threads: int, seconds: float) -> list[Limit]:
+def open_model() -> Model:
+    """Open the package that the settings name, in the engine they name, as the server does."""
+    settings = load_settings()
+    package = Registry(settings.registry).open(settings.package)
+    return Model(package, engine=Engine(settings.engine), threads=1, largest_batch=BATCH)
+
+
+def measure_limits(files: Sequence[bytes], threads: int, seconds: float) -> list[Limit]:
     """Measure each part alone with as many threads as the server has."""
-    model = Model(package, threads=1, largest_batch=4)
+    model = open_model()
     preprocessing = model.manifest.preprocessing
     inputs = [prepare(read_radiograph(data, at_least=preprocessing.decode_at_least), preprocessing) for data in files]
     numbers = count()
@@ -46,15 +55,15 @@ def measure_limits(package: ModelPackage, files: Sequence[bytes], threads: int, 
         return 1
 
     def forward() -> int:
-        start = next(numbers) * 4 % (len(inputs) - 4)
-        return len(model.infer(inputs[start : start + 4]))
+        start = next(numbers) * BATCH % max(1, len(inputs) - BATCH)
+        return len(model.infer(inputs[start : start + BATCH]))
 
     def forward_alone() -> int:
         return len(model.infer(inputs[:1]))
 
     return [
         Limit(name="decode and prepare", per_second=_rate(decode, threads, seconds)),
-        Limit(name="forward pass, 4 at once", per_second=_rate(forward, threads, seconds)),
+        Limit(name=f"forward pass, {BATCH} at once", per_second=_rate(forward, threads, seconds)),
         Limit(name="forward pass, 1 thread", per_second=_rate(forward_alone, 1, seconds)),
         *_places(files, threads, seconds),
     ]

@@ -61,7 +61,7 @@ def measure_places(ground: Ground) -> None:
     Raises
     ------
     LeftOut
-        If a server or a driver is missing; says how to get it.
+        If a server is missing; says how to get it.
     """
     count = ground.counts.places
     with ground.room(count, copies=2 * len(_WAYS) + 2) as home, _servers(home) as places:

@@ -84,6 +84,26 @@ def running(
         )
 
 
+@contextmanager
+def bare_service(folder: Path) -> Iterator[Running]:
+    """Start `benchmarks.bare` and wait until it listens."""
+    port, log = free_port(), folder / "log"
+    started = time.perf_counter()
+    with _process([sys.executable, "-m", "benchmarks.bare", str(port), str(folder)], os.environ, log) as process:
+        while not listens(port):
+            if process.poll() is not None:
+                sys.exit(log.read_text(errors="replace")[-3000:])
+            time.sleep(_LOOK_SECONDS)
+        yield Running(
+            processes=[psutil.Process(process.pid)],
+            port=port,
+            dicom_port=0,
+            key="",
+            records_url="",
+            ready_seconds=time.perf_counter() - started,
+        )
+
+
 def spent(process: psutil.Process) -> float:
     """Give the processor time of a process and of its children that have ended."""
     times = process.cpu_times()

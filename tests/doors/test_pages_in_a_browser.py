@@ -153,6 +153,11 @@ def test_nothing_sticks_out_of_the_window(page: Page, width: int, theme: str) ->
     assert page.evaluate("document.documentElement.dataset.theme") == theme
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for control in page.locator(".filters select, .filters input, .filters button").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
     open_first_study(page)
     expect(page.locator(".radiograph")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,5 +1,8 @@
 """What is in effect can be seen, and no secret with it."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
 import pytest
 from made.commands import Lingula
 
@@ -24,3 +27,31 @@ def test_an_unsafe_or_misspelt_setting_ends_with_78(lingula: Lingula, monkeypatc
     ended = lingula("settings")
     assert ended.code == 78
     assert "did you mean LINGULA_WORKERS" in ended.err
+
+
+class Other(BaseHTTPRequestHandler):
+    """Another program's answers: a JSON document where Lingula's health would be, or a page."""
+
+    def do_GET(self) -> None:
+        """Answer anything."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"[1, 2]" if self.path.startswith("/json") else b"<html>")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("path", ["", "/json"])
+def test_health_says_that_another_program_answers(lingula: Lingula, path: str) -> None:
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        ended = lingula("health", "--url", f"http://127.0.0.1:{server.server_port}{path}")
+    assert ended.code == 75
+    assert "is no Lingula" in ended.err
+
+
+def test_health_does_not_ask_what_is_no_address(lingula: Lingula) -> None:
+    ended = lingula("health", "--url", "lingula.hospital.example")
+    assert ended.code == 64
+    assert "is not of the form http://host:8000" in ended.err

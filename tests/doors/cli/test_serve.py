@@ -35,7 +35,9 @@ def test_a_running_server_is_ready(lingula: Lingula, served: Served) -> None:
     ended = lingula("health", "--url", served.address, "--json")
     assert ended.code == 0
     assert ended.rows[0]["status"] == "ready"
-    assert "is ready" in lingula("health", "--url", served.address).out
+    shown = lingula("health", "--url", served.address).out
+    assert "is ready" in shown
+    assert "    store: ok" in shown.splitlines()
 
 
 def test_no_server_is_not_ready(lingula: Lingula) -> None:

@@ -1,14 +1,16 @@
 """``lingula settings`` and ``lingula health``: what this installation is told, and how it fares."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from lingula.doors.cli.exits import OK
-from lingula.doors.cli.output import show_json, show_line, show_table
+from lingula.doors.cli.output import Plain, show_json, show_line, show_table
 from lingula.errors import BackendUnavailable
 
 _NOT_READY = 75  # sysexits.h EX_TEMPFAIL: try again
+_OTHER = "what answers at {} is no Lingula; check host and port"
 
 
 def settings(
@@ -34,21 +36,38 @@ def health(
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> int:
     """Ask a running Lingula whether it is ready; ends with 0 if it is, 75 if it is not."""
-    import httpx
-
     from lingula.settings import load_settings
 
     effective = load_settings()
     address = (url or f"http://{effective.http_host}:{effective.http_port}").rstrip("/")
+    is_ready, told = _ask(address)
+    if as_json:
+        show_json(told)
+    else:
+        show_line(f"{address} is {'ready' if is_ready else 'not ready'}")
+        for name, state in told.items():
+            if isinstance(state, Mapping):
+                show_line(f"  {name}:")
+                for part, how in state.items():
+                    show_line(f"    {part}: {how}")
+            else:
+                show_line(f"  {name}: {state}")
+    return OK if is_ready else _NOT_READY
+
+
+def _ask(address: str) -> tuple[bool, Mapping[str, Plain]]:
+    """Give whether the Lingula there is ready, and what it tells."""
+    import httpx
+
     try:
         answer = httpx.get(f"{address}/health/ready", timeout=10.0)
-        parts: dict[str, object] = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
+        told = answer.json()
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise typer.BadParameter(f"--url {address!r} is not of the form http://host:8000") from error
+    except httpx.HTTPError as error:
         raise BackendUnavailable(f"no Lingula answers at {address}: {type(error).__name__}; is it started?") from error
-    if as_json:
-        show_line(answer.text.strip())
-    else:
-        show_line(f"{address} is {'ready' if answer.is_success else 'not ready'}")
-        for name, state in parts.items():
-            show_line(f"  {name}: {state}")
-    return OK if answer.is_success else _NOT_READY
+    except ValueError as error:
+        raise BackendUnavailable(_OTHER.format(address)) from error
+    if not isinstance(told, dict) or "status" not in told:
+        raise BackendUnavailable(_OTHER.format(address))
+    return answer.is_success, told

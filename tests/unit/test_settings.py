@@ -94,3 +94,19 @@ def test_a_home_with_a_tilde_is_the_user_s_own(monkeypatch: pytest.MonkeyPatch, 
 def test_every_setting_has_a_sentence() -> None:
     for one in describe_settings(load_settings()):
         assert one.meaning.endswith("."), one.name
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://lingula:hunt/er2#x?@db:5432/lingula", "postgresql://lingula:***@db:5432/lingula"),
+        ("postgresql://lingula:hunter@2@db/lingula", "postgresql://lingula:***@db/lingula"),
+        ("redis://:hunter2@db:6379/0", "redis://:***@db:6379/0"),
+        ("sqlite:////srv/a:b@c/records.sqlite", "sqlite:////srv/a:b@c/records.sqlite"),
+        ("nats://host:4222/LINGULA", "nats://host:4222/LINGULA"),
+    ],
+)
+def test_a_password_that_was_not_encoded_is_masked_too(monkeypatch: pytest.MonkeyPatch, url: str, shown: str) -> None:
+    monkeypatch.setenv("LINGULA_RECORDS_URL", url)
+    described = {one.name: one.value for one in describe_settings(load_settings())}
+    assert described["LINGULA_RECORDS_URL"] == shown

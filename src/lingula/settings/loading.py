@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
@@ -90,9 +89,17 @@ def describe_settings(settings: Settings, flags: Mapping[str, FlagValue] | None 
 def _printable(value: object) -> str | None:
     if value is None:
         return None
-    text = str(value)  # a SecretStr prints stars
-    password = urlsplit(text).password if "://" in text else None
-    return text.replace(f":{password}@", ":***@") if password else text
+    return _masked(str(value))  # a SecretStr prints stars
+
+
+def _masked(text: str) -> str:
+    """Hide the password of a URL, also where somebody forgot to percent-encode its ``/``, ``#``, ``?`` or ``@``."""
+    scheme, is_url, rest = text.partition("://")
+    before, is_named, place = rest.rpartition("@")
+    user, is_secret, _ = before.partition(":")
+    if not (is_url and is_named and is_secret) or rest.startswith("/"):  # a file's path names nobody
+        return text
+    return f"{scheme}://{user}:***@{place}"
 
 
 def _spelt(name: str) -> str:

@@ -43,3 +43,12 @@ def test_the_command_says_what_it_left_and_refuses_what_makes_no_sense(
     assert lingula("move", "--all", "--from-records", home, *words, "--to-records", home).code == 64
     assert lingula("move", "--all", "--from-records", f"sqlite://{tmp_path}/no.sqlite", *words, *away).code == 4
     assert not (tmp_path / "no.sqlite").exists()
+
+
+def test_a_store_that_is_not_there_is_no_loss(lingula: Lingula, home: str, tmp_path: Path) -> None:
+    stores = ["--from-store", f"file://{tmp_path}/hom", "--to-store", f"file://{tmp_path}/away"]
+    away = f"sqlite://{tmp_path}/away.sqlite"
+    ended = lingula("move", "--all", "--from-records", home, "--to-records", away, *stores)
+    assert ended.code == 4
+    assert "check --from-store" in ended.err
+    assert not (tmp_path / "away.sqlite").exists()

@@ -59,7 +59,7 @@ def _opened(opened: ExitStack, giving: tuple[str, str], taking: tuple[str, str])
     from lingula.stores.store import open_store
     from lingula.wiring.moving import Ends
 
-    _refuse_missing(giving[0])
+    _refuse_missing(giving)
     from_records = open_records(_with_password(giving[0]))
     opened.callback(from_records.records.close)
     from_store = open_store(giving[1])
@@ -71,16 +71,18 @@ def _opened(opened: ExitStack, giving: tuple[str, str], taking: tuple[str, str])
     return Ends(from_records=from_records, from_store=from_store, to_records=to_records, to_store=to_store)
 
 
-def _refuse_missing(url: str) -> None:
-    """Look for the file first: opening one that is not there would make it."""
+def _refuse_missing(giving: tuple[str, str]) -> None:
+    """Look for file and folder first: opening what is not there would make it, or call every original lost."""
     from pathlib import Path
     from urllib.parse import unquote
 
     from lingula.errors import NotFound
 
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite" and not Path(unquote(parts.path)).is_file():
-        raise NotFound(f"there is no file {unquote(parts.path)}; check --from-records")
+    records, store = (urlsplit(url) for url in giving)
+    if records.scheme == "sqlite" and not Path(unquote(records.path)).is_file():
+        raise NotFound(f"there is no file {unquote(records.path)}; check --from-records")
+    if store.scheme == "file" and not Path(unquote(store.path)).is_dir():
+        raise NotFound(f"there is no folder {unquote(store.path)}; check --from-store")
 
 
 def _with_password(url: str) -> str:

@@ -5,6 +5,7 @@ UIDs, and prints a line for each answer.
 """
 
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ DX = "1.2.840.10008.5.1.4.1.1.1.1"
 SUCCESS, OUT_OF_RESOURCES = "Success", "Refused: OutOfResources"
 _ANSWER = re.compile(r"Received Store Response \((.*)\)")
 _NAMES = {0x0000: SUCCESS, 0xA700: OUT_OF_RESOURCES}
+_READY, _LOOK_SECONDS = "ready", 0.02
 _SOP_INSTANCE = 0x00080018
 _MOST_FILES = 12  # of each sender; each is sent again and again, every time as a new one
 
@@ -81,22 +83,32 @@ def deliver(port: int, files: Sequence[Path], senders: int, count: int, logs: Pa
     each = max(1, round(count / senders))
     kinds = min(_MOST_FILES, each)
     program = shutil.which("storescu")
-    started = time.perf_counter()
     with ExitStack() as stack:
-        running = []
+        gate, opener = os.pipe()
+        stack.callback(os.close, gate)
+        started, running = time.perf_counter(), []
         for number in range(senders):
             own = [str(files[(number * kinds + at) % len(files)]) for at in range(kinds)]
             command = _command(program, port, max(1, round(each / kinds)), own)
             log = stack.enter_context((logs / f"sender-{number}").open("wb"))
-            process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - DCMTK's or our own
+            process = subprocess.Popen(command, stdin=gate, stdout=log, stderr=log)  # noqa: S603 - DCMTK's or ours
             stack.callback(_end, process)
             running.append(process)
+        if program is None:  # Python's start is no part of sending
+            _wait_until_ready([logs / f"sender-{number}" for number in range(senders)])
+            started = time.perf_counter()
+        os.close(opener)
         codes = [process.wait() for process in running]
         seconds = time.perf_counter() - started
     told = [(logs / f"sender-{number}").read_text(errors="replace") for number in range(senders)]
     answers = Counter(answer for text in told for answer in _ANSWER.findall(text))
     troubles = [text.strip().splitlines()[-1] for text, code in zip(told, codes, strict=True) if code and text.strip()]
     return Delivery(seconds=seconds, answers=answers, troubles=troubles)
+
+
+def _wait_until_ready(logs: Sequence[Path]) -> None:
+    while not all(_READY in log.read_text(errors="replace") for log in logs):
+        time.sleep(_LOOK_SECONDS)
 
 
 def _command(program: str | None, port: int, repeat: int, files: Sequence[str]) -> list[str]:
@@ -129,6 +141,9 @@ def _send(port: int, repeat: int, paths: Sequence[str]) -> int:
     """Send as storescu does, and say what was answered in its words."""
     try:
         association = associate(port)
+        renew(Path(paths[0]).read_bytes())  # what is slow the first time is no part of sending either
+        print(_READY, flush=True)
+        sys.stdin.read()  # until the gate opens for all
         for path in paths:
             original = Path(path).read_bytes()
             for _ in range(repeat):
@@ -138,10 +153,12 @@ def _send(port: int, repeat: int, paths: Sequence[str]) -> int:
                 print(f"Received Store Response ({_NAMES.get(answer.status, f'0x{answer.status:04X}')})", flush=True)
         association.release()
     except (Gone, Malformed, Rejected) as error:
-        print(error)
+        print(f"{_READY} for nothing: {error}")
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(_send(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
+    code = _send(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    sys.stdout.flush()
+    os._exit(code)  # at once: tearing Python down would count as sending

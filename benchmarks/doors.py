@@ -28,11 +28,13 @@ def measure_dicom(ground: Ground) -> None:
             for senders in SENDERS:
                 used = server.processor_seconds()
                 delivery = deliver(server.dicom_port, files, senders, count, home)
-                total = before + delivery.accepted
-                kept = witness.wait_for(total)
+                ended = time.perf_counter()
+                kept = witness.wait_for(before + delivery.accepted)
                 used = server.processor_seconds() - used
-                _report(senders, delivery, kept.finished - before, used)
-                before = total
+                seconds = delivery.seconds + time.perf_counter() - ended
+                _report(senders, delivery, used)
+                say(f"              {kept.finished - before:,} of them finished after {seconds:.1f} s")
+                before += delivery.accepted
             say(f"  in the end {kept} of {before:,} accepted; memory {server.peak_bytes() / MEBIBYTE:.0f} MiB at most")
             witness.close()
 
@@ -42,11 +44,11 @@ def _all_finished(witness: Witness, total: int) -> int:
     return total
 
 
-def _report(senders: int, delivery: Delivery, finished: int, used_seconds: float) -> None:
+def _report(senders: int, delivery: Delivery, used_seconds: float) -> None:
     said = "".join(f", {count} x {status}" for status, count in delivery.others.items())
     say(
         f"  {senders:>2} senders  {delivery.accepted / delivery.seconds:6.1f}/s accepted, {delivery.accepted:,} in "
-        f"{delivery.seconds:.1f} s{said}; {finished:,} finished; senders that failed {len(delivery.troubles)}  "
+        f"{delivery.seconds:.1f} s{said}; senders that failed {len(delivery.troubles)}  "
         f"processor {used_seconds / max(1, delivery.accepted) * 1000:.1f} ms each"
     )
     for trouble in delivery.troubles[:_SHOWN]:

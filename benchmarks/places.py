@@ -58,19 +58,21 @@ class Places:
 def measure_places(ground: Ground) -> None:
     """Measure one process beside the three servers, then one that receives and one that works, then the servers alone.
 
+    The servers are new each time, so that nobody finds what another one left.
+
     Raises
     ------
     LeftOut
         If a server is missing; says how to get it.
     """
     count = ground.counts.places
-    with ground.room(count, copies=2 * len(_WAYS) + 2) as home, _servers(home) as places:
-        for line in _described(places):
-            say(f"  {line}")
-        for parts in _WAYS:
+    for number, parts in enumerate(_WAYS):
+        with ground.room(count, copies=2) as home, _servers(home) as places:
+            for line in () if number else _described(places):
+                say(f"  {line}")
             _measure(ground, home, places.settings(), parts)
-        alone = places.settings()
-        threads = cores()
+    with ground.room(count, copies=2) as home, _servers(home) as places:
+        alone, threads = places.settings(), cores()
         for limit in (
             *measure_inserts(alone["LINGULA_RECORDS_URL"], ground.files[0], ground.seconds),
             measure_copies(alone["LINGULA_STORE_URL"], ground.files, 4 * threads, ground.seconds),

@@ -141,16 +141,20 @@ def test_an_unfinished_run_cannot_be_exported(tmp_path: Path) -> None:
         export_run(run, tmp_path, commit=None, say=lambda _: None)
 
 
-def test_a_recipe_may_ask_for_eight_bits(finished: tuple[Run, Findings], tmp_path: Path) -> None:
+@pytest.mark.parametrize("graph", ["int8", "fp32"])
+def test_a_recipe_chooses_how_wide_the_numbers_of_its_graph_are(
+    graph: str, finished: tuple[Run, Findings], tmp_path: Path
+) -> None:
     run, _ = finished
-    rounded = Run(folder=tmp_path / "rounded", data=run.data)
-    rounded.folder.mkdir()
+    chosen = Run(folder=tmp_path / graph, data=run.data)
+    chosen.folder.mkdir()
     for name in ("networks.pt", "findings.json", "split.json"):
-        (rounded.folder / name).write_bytes((run.folder / name).read_bytes())
-    rounded.recipe_path.write_text(run.recipe_path.read_text() + '\n[export]\ngraph = "int8"\n')
+        (chosen.folder / name).write_bytes((run.folder / name).read_bytes())
+    chosen.recipe_path.write_text(run.recipe_path.read_text().replace('graph = "int8"', f'graph = "{graph}"'))
     said: list[str] = []
-    made = read_package(export_run(rounded, tmp_path / "out", commit=None, say=said.append))
-    assert made.manifest.evidence.rounding is not None
-    assert made.manifest.evidence.rounding.bands_equal >= 0.995
-    assert "eight-bit integers" in made.model_card
-    assert any("bands stay the same" in line for line in said)
+    made = read_package(export_run(chosen, tmp_path / "out", commit=None, say=said.append))
+    rounding = made.manifest.evidence.rounding
+    assert (rounding is not None) == (graph == "int8")
+    assert rounding is None or rounding.bands_equal >= 0.995
+    assert ("eight-bit integers" in made.model_card) == (graph == "int8")
+    assert any("bands stay the same" in line for line in said) == (graph == "int8")

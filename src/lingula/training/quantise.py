@@ -106,9 +106,11 @@ def quantise_graph(graph: bytes, pictures: Pictures, how: Quantisation | None = 
     Raises
     ------
     TrainingError
-        If the graph has no convolution of the networks asked for.
+        If the graph has no convolution of the networks asked for, or works in integers already.
     """
     how = how or Quantisation()
+    if any(node.op_type == "QuantizeLinear" for node in onnx.load_model_from_string(graph).graph.node):
+        raise TrainingError("the graph works in eight-bit integers already; export its run with [export] graph = fp32")
     with TemporaryDirectory() as name, _silent():
         raw, plain, made = (Path(name) / f"{stage}.onnx" for stage in ("raw", "plain", "made"))
         raw.write_bytes(graph)

@@ -13,6 +13,12 @@ from made.commands import Lingula
 from lingula.doors.cli.simulate import hospitals
 from lingula.errors import SettingsError
 
+# Undoes what a shell does to what it runs in the background, the tests included: SIGINT is ignored there.
+HEARS_CTRL_C = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from lingula.doors.cli.main import main; main()"
+)
+
 
 def test_send_puts_files_into_a_folder_and_tells_the_tally(lingula: Lingula, pictures: Path, tmp_path: Path) -> None:
     target = tmp_path / "incoming"
@@ -54,7 +60,7 @@ def test_the_signal_usr1_pauses_and_goes_on(pictures: Path, tmp_path: Path) -> N
     target = tmp_path / "incoming"
     target.mkdir()
     words = ("simulate", "--to", target.as_uri(), "--every", "0.01", "--source", str(pictures))
-    hospital = subprocess.Popen([sys.executable, "-m", "lingula", *words], stderr=subprocess.PIPE, text=True)
+    hospital = subprocess.Popen([sys.executable, "-c", HEARS_CTRL_C, *words], stderr=subprocess.PIPE, text=True)
     try:
         wait_until_more(target, 0)
         os.kill(hospital.pid, signal.SIGUSR1)

@@ -27,10 +27,13 @@ from lingula.training.quantise import (
     round_graph,
 )
 
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
 
 @pytest.fixture(scope="module")
 def package() -> ModelPackage:
-    return read_package(shipped_package_path())
+    """The last shipped package whose convolutions are of 32 bits."""
+    return read_package(FIXTURES / "format-1" / "pneumonia-children-1.0.0.lingula")
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +160,8 @@ def test_the_randomisation_check_finds_the_same_layers(package: ModelPackage, qu
     before, after = (classifier_layers(onnx.load_from_string(graph)) for graph in (package.graph, quantised))
     assert len(before) > 10
     assert sorted(after) == sorted(before)  # side branches may change places
+
+
+def test_a_graph_of_integers_is_not_rounded_again(quantised: bytes, samples: Pictures) -> None:
+    with pytest.raises(TrainingError, match="eight-bit integers already"):
+        quantise_graph(quantised, samples)

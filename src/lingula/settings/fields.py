@@ -50,8 +50,8 @@ class Settings(BaseSettings):
     )
     records_url: str = Field(
         default_factory=lambda data: _inside_home(data, "sqlite", "records.sqlite"),
-        description="Place of what is known and what happened: sqlite:///file, postgresql://user:password@host/database "
-        "or memory://.",
+        description="Place of what is known and what happened: sqlite:///file, "
+        "postgresql://user:password@host/database or memory://.",
     )
     registry: Path = Field(
         default_factory=lambda data: Path(str(data["home"])) / "packages",

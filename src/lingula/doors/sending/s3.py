@@ -5,21 +5,23 @@ with the system's authorities, or those `AWS_CA_BUNDLE` names.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from lingula.doors.sending.naming import name_for
 from lingula.doors.sending.patience import NOT_SAID, Patience
 from lingula.doors.sending.sender import Outcome, Sent
 from lingula.errors import BackendUnavailable, NotAllowed, NotFound, SettingsError
+from lingula.stores.s3_client import (
+    ENCRYPTIONS,
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    code_of,
+    open_client,
+    open_session,
+)
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-CONNECT_SECONDS, READ_SECONDS = 5, 60
-CONNECTIONS = 64
 _OPTIONS = frozenset({"endpoint", "region", "encryption", "kms_key"})
-_ENCRYPTIONS = frozenset({"AES256", "aws:kms"})
 _NOT_ALLOWED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403"})
 _NOT_FOUND = frozenset({"NoSuchBucket", "404"})
 
@@ -47,7 +49,7 @@ class S3Sender:
             for name, said in (("encryption", "ServerSideEncryption"), ("kms_key", "SSEKMSKeyId"))
             if options.get(name)
         }
-        self._client = _open_client(options)
+        self._client = open_client(open_session(options.get("region")), options.get("endpoint"))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -59,18 +61,14 @@ class S3Sender:
         return self._patience.until_answered(lambda: self._put(key, data))
 
     def _put(self, key: str, data: bytes) -> Sent:
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
         try:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=data, **self._encryption)  # type: ignore[arg-type] # checked at the start
-        except ClientError as error:
-            raise self._said(str(error.response.get("Error", {}).get("Code", "?"))) from error
         except NoCredentialsError as error:
             raise SettingsError(
                 "there are no credentials for S3; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or an AWS profile"
             ) from error
-        except BotoCoreError as error:
-            raise self._said(type(error).__name__) from error
+        except (BotoCoreError, ClientError) as error:
+            raise self._said(code_of(error)) from error
         return Sent(outcome=Outcome.RECEIVED)
 
     def _said(self, code: str) -> NotAllowed | NotFound | BackendUnavailable:
@@ -89,31 +87,8 @@ def _check(bucket: str, options: Mapping[str, str]) -> None:
     if unknown := sorted(set(options) - _OPTIONS):
         raise SettingsError(f"an s3:// address has no option {unknown[0]!r}; it has {', '.join(sorted(_OPTIONS))}")
     encryption = options.get("encryption")
-    if encryption is not None and encryption not in _ENCRYPTIONS:
+    if encryption is not None and encryption not in ENCRYPTIONS:
         raise SettingsError(f"encryption is AES256 or aws:kms, not {encryption!r}")
     endpoint = options.get("endpoint")
     if endpoint is not None and urlsplit(endpoint).scheme not in {"http", "https"}:
         raise SettingsError(f"an S3 endpoint begins with https:// or http://, not {endpoint!r}")
-
-
-def _open_client(options: Mapping[str, str]) -> "S3Client":
-    try:
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
-    except ImportError as error:
-        raise SettingsError("s3:// needs boto3: pip install 'lingula[scale]'") from error
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 1},  # `Patience` tries again, and counts
-        max_pool_connections=CONNECTIONS,
-        request_checksum_calculation="when_required",  # what older S3 servers understand
-        response_checksum_validation="when_required",
-    )
-    try:
-        return boto3.session.Session().client(  # its own, so that credentials are looked up now
-            "s3", endpoint_url=options.get("endpoint"), region_name=options.get("region", "us-east-1"), config=config
-        )
-    except (BotoCoreError, ValueError) as error:
-        raise SettingsError(f"this s3:// address cannot be opened: {error}") from error

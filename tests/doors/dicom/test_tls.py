@@ -149,3 +149,13 @@ def test_files_that_cannot_be_used_are_said_before_anything_starts(
         open_ward(dicom_key=ours.key)
     with pytest.raises(SettingsError, match="LINGULA_DICOM_CLIENT_AUTHORITY"):
         open_ward(dicom_certificate=ours.certificate, dicom_key=ours.key, dicom_client_authority=tmp_path / "none")
+
+
+def test_a_sender_is_told_which_side_lacks_tls_or_trust(open_ward: OpenWard, ours: Identity) -> None:
+    secured = open_ward(dicom_certificate=ours.certificate, dicom_key=ours.key)
+    plain = open_ward()
+    once = Patience(attempts=1)
+    for ward, told in ((secured, "give &ca=FILE"), (plain, "it speaks no TLS there")):
+        url = f"dicom://LINGULA@127.0.0.1:{ward.door.port}?calling=NORTH&tls=1"
+        with closing(open_sender(url, patience=once)) as sender, pytest.raises(BackendUnavailable, match=told):
+            sender.send(made_dicom())

@@ -25,6 +25,10 @@ _CONTEXT = 1
 _WARNINGS = range(0xB000, 0xC000)
 _OUT_OF_RESOURCES = range(0xA700, 0xA800)
 _LONGEST_TITLE = 16
+_ADVICE = {  # by what OpenSSL calls it
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is of no authority known here: give &ca=FILE, and the name it states",
+    "WRONG_VERSION_NUMBER": "it speaks no TLS there: leave out tls=1, or ask for its other port",
+}
 _SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
 _REJECTIONS = {
     (1, 3): "does not know the calling AE title {calling!r}; bind it to a site there, or give ?calling=AET",
@@ -126,8 +130,9 @@ class DicomSender:
 
     def _not_now(self, reason: str) -> BackendUnavailable:
         where = f"{self._peer.called} at {self._peer.host}:{self._peer.port}"
+        advice = next((advice for sign, advice in _ADVICE.items() if sign in reason), "try again later")
         return BackendUnavailable(
-            f"{where} does not take radiographs ({reason}); try again later", retry_after_seconds=NOT_SAID
+            f"{where} does not take radiographs ({reason}); {advice}", retry_after_seconds=NOT_SAID
         )
 
     def _refused(self, error: Rejected) -> BackendUnavailable | NotAllowed:

@@ -89,7 +89,7 @@ class Count:
             parts.append(f"{again} tried again")
         seconds = time.monotonic() - self._began
         pace = f" in {seconds:.1f} s ({self.total / seconds:.1f}/s)" if self.total and seconds else ""
-        say((", ".join(parts) or "nothing to send") + pace)
+        say((", ".join(parts) or "nothing was sent") + pace)
 
 
 def open_sender_with_key(to: str, key: str | None, patience: "Patience") -> "Sender":

@@ -163,6 +163,18 @@ def test_nothing_sticks_out_of_the_window(page: Page, width: int, theme: str) ->
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [420, 1000, 1440])
+def test_the_radiograph_has_all_the_width_there_is(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    open_first_study(page)
+    expect(page.locator(".radiograph")).to_be_visible()
+
+    stage, tools = (page.locator(one).bounding_box() for one in (".stage", ".tools"))
+    assert stage is not None
+    assert tools is not None
+    assert abs(stage["width"] - tools["width"]) <= 2
+
+
 def test_the_keys_are_listed_and_logging_out_ends_everything(page: Page, address: str) -> None:
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()

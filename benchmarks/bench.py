@@ -81,7 +81,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--dicom", type=int, default=1000, help="dicom: objects at each number of senders")
     parser.add_argument("--places", type=int, default=1000, help="places: radiographs over 32 connections, each way")
     parser.add_argument("--folder", type=int, default=2000, help="folder: files")
-    parser.add_argument("--pressure", type=int, default=1000, help="pressure: radiographs at each number of senders")
+    parser.add_argument("--pressure", type=int, default=600, help="pressure: radiographs at each number of senders")
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds for each part alone")
     return parser.parse_args()
 

@@ -1,6 +1,7 @@
 """What is in effect can be seen, and no secret with it."""
 
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -36,17 +37,30 @@ class Other(BaseHTTPRequestHandler):
         """Answer anything."""
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"[1, 2]" if self.path.startswith("/json") else b"<html>")
+        answers = {"/json": b"[1, 2]", "/receive": b'{"status": "ready", "parts": {"store": "ok"}, "package": null}'}
+        self.wfile.write(answers.get(self.path.removesuffix("/health/ready"), b"<html>"))
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 
-@pytest.mark.parametrize("path", ["", "/json"])
-def test_health_says_that_another_program_answers(lingula: Lingula, path: str) -> None:
+@pytest.fixture
+def other() -> Iterator[str]:
+    """The address of a server that answers one question."""
     with HTTPServer(("127.0.0.1", 0), Other) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
-        ended = lingula("health", "--url", f"http://127.0.0.1:{server.server_port}{path}")
+        yield f"http://127.0.0.1:{server.server_port}"
+
+
+def test_health_tells_only_what_there_is(lingula: Lingula, other: str) -> None:
+    ended = lingula("health", "--url", f"{other}/receive")
+    assert ended.code == 0
+    assert ended.out.splitlines()[1:] == ["  status: ready", "  parts:", "    store: ok"]
+
+
+@pytest.mark.parametrize("path", ["", "/json"])
+def test_health_says_that_another_program_answers(lingula: Lingula, other: str, path: str) -> None:
+    ended = lingula("health", "--url", f"{other}{path}")
     assert ended.code == 75
     assert "is no Lingula" in ended.err
 

@@ -50,7 +50,7 @@ def health(
                 show_line(f"  {name}:")
                 for part, how in state.items():
                     show_line(f"    {part}: {how}")
-            else:
+            elif state is not None:
                 show_line(f"  {name}: {state}")
     return OK if is_ready else _NOT_READY
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from lingula.errors import SettingsError
 from lingula.queues.queue import WorkQueue, open_queue
 from lingula.records.accounts import Accounts
 from lingula.records.records import Records, open_records
@@ -31,11 +32,11 @@ def open_places(settings: Settings) -> Places:
     Raises
     ------
     SettingsError
-        If a URL names no place Lingula knows.
+        If a URL names no place Lingula knows, or the home folder cannot be made.
     BackendUnavailable
         If the records do not answer.
     """
-    settings.home.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+    _make_home(settings)
     place = open_records(settings.records_url)
     return Places(
         store=open_store(settings.store_url),
@@ -49,7 +50,7 @@ def open_places(settings: Settings) -> Places:
 @contextmanager
 def open_accounts(settings: Settings) -> Iterator[Accounts]:
     """Open only the accounts, for the commands that manage them, and let go of them at the end."""
-    settings.home.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+    _make_home(settings)
     place = open_records(settings.records_url)
     try:
         yield place.accounts
@@ -60,9 +61,16 @@ def open_accounts(settings: Settings) -> Iterator[Accounts]:
 @contextmanager
 def open_shadows(settings: Settings) -> Iterator[Shadows]:
     """Open only what candidates stated, for the command that compares them, and let go of it at the end."""
-    settings.home.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+    _make_home(settings)
     place = open_records(settings.records_url)
     try:
         yield place.shadows
     finally:
         place.records.close()
+
+
+def _make_home(settings: Settings) -> None:
+    try:
+        settings.home.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"LINGULA_HOME: the folder {settings.home} cannot be made: {error.strerror}") from error

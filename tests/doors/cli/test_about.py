@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from made.commands import Lingula
@@ -69,3 +70,13 @@ def test_health_does_not_ask_what_is_no_address(lingula: Lingula) -> None:
     ended = lingula("health", "--url", "lingula.hospital.example")
     assert ended.code == 64
     assert "is not of the form http://host:8000" in ended.err
+
+
+def test_a_home_that_cannot_be_made_is_a_wrong_setting(
+    lingula: Lingula, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("LINGULA_HOME", str(tmp_path / "file" / "home"))
+    ended = lingula("sites", "list")
+    assert ended.code == 78
+    assert "LINGULA_HOME: the folder" in ended.err

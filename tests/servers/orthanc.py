@@ -32,7 +32,10 @@ class Orthanc:
 
 @contextmanager
 def running_orthanc(
-    folder: Path, modalities: Mapping[str, tuple[str, int]], title: str = "ORTHANC"
+    folder: Path,
+    modalities: Mapping[str, tuple[str, int]],
+    title: str = "ORTHANC",
+    more: Mapping[str, object] | None = None,
 ) -> Iterator[Orthanc]:
     """Run an archive until the block ends.
 
@@ -40,6 +43,8 @@ def running_orthanc(
     ----------
     modalities
         AE title and port on this machine of each receiver it may send to, by a name of your own.
+    more
+        Further lines of its configuration.
     """
     orthanc = program("Orthanc", package="orthanc")
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +61,7 @@ def running_orthanc(
         "DicomScuTimeout": 10,
         "DicomModalities": {name: [aet, "127.0.0.1", port] for name, (aet, port) in modalities.items()},
         "Plugins": [],
+        **(more or {}),
     }
     configuration = folder / "orthanc.json"
     configuration.write_text(json.dumps(settings))

@@ -1,6 +1,5 @@
 """A real archive pushes studies to us over DICOMweb: Orthanc with its plug-in."""
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ import httpx
 import pytest
 from made.hospital import Hospital, made_dicom
 from made.serving import serving
-from servers.process import free_port, listens, program, running
+from servers.orthanc import running_orthanc
 
 from lingula.radiology.study import Status
 
@@ -20,26 +19,9 @@ JOB_SECONDS = 30.0
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[httpx.Client]:
     """An Orthanc of our own, spoken to over its REST API."""
-    orthanc = program("Orthanc", package="orthanc orthanc-dicomweb")
-    port = free_port()
-    settings = {
-        "Name": "archive",
-        "StorageDirectory": str(tmp_path / "archive"),
-        "IndexDirectory": str(tmp_path / "archive"),
-        "HttpPort": port,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "DicomServerEnabled": False,
-        "Plugins": [PLUGIN],
-        "DicomWeb": {"Enable": True},
-    }
-    configuration = tmp_path / "orthanc.json"
-    configuration.write_text(json.dumps(settings))
-    with (
-        running((orthanc, str(configuration)), is_ready=lambda: listens(port), log=tmp_path / "log"),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=JOB_SECONDS) as client,
-    ):
-        yield client
+    more = {"Plugins": [PLUGIN], "DicomWeb": {"Enable": True}}
+    with running_orthanc(tmp_path / "archive", {}, more=more) as orthanc:
+        yield orthanc.api
 
 
 def test_orthanc_pushes_a_study_and_is_told_that_all_is_kept(hospital: Hospital, archive: httpx.Client) -> None:

@@ -160,7 +160,9 @@ async def assessed_within(door: Door, received: Received, seconds: float) -> Sto
         return await look()
     hub = door.system.hub
     until = time.monotonic() + min(seconds, door.system.settings.wait_limit_seconds)
-    while await hub.wait_for(received.instance, max(0.0, until - time.monotonic())):
+    while (finished := await hub.wait_for(received.instance, max(0.0, until - time.monotonic()))) is not None:
+        if finished.stored is not None:
+            return finished.stored
         if (stored := await look()).status is not Status.RECEIVED:
             return stored
         hub.forget(received.instance)  # what the hub remembers was before a replay; the record is the truth

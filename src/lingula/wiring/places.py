@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lingula.errors import SettingsError
 from lingula.queues.queue import WorkQueue, open_queue
 from lingula.records.accounts import Accounts
+from lingula.records.moves import Moves
 from lingula.records.records import Records, open_records
 from lingula.records.shadows import Shadows
 from lingula.settings import Settings
@@ -17,13 +18,14 @@ _OWNER_ONLY = 0o700
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Bytes by key, work waiting, what is known, and who may come in."""
+    """Bytes by key, work waiting, what is known, who may come in, and what can be carried away."""
 
     store: ObjectStore
     queue: WorkQueue
     records: Records
     accounts: Accounts
     shadows: Shadows
+    moves: Moves
 
 
 def open_places(settings: Settings, *, reads_again: bool = False) -> Places:
@@ -49,6 +51,7 @@ def open_places(settings: Settings, *, reads_again: bool = False) -> Places:
         records=place.records,
         accounts=place.accounts,
         shadows=place.shadows,
+        moves=place.moves,
     )
 
 

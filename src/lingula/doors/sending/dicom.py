@@ -8,7 +8,6 @@ they show would have to be made up.
 import ssl
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from lingula.doors.dicom.commands import Answer
@@ -17,6 +16,7 @@ from lingula.doors.dicom.requesting import Peer, Rejected, Requested
 from lingula.doors.dicom.wire import Gone
 from lingula.doors.sending.patience import NOT_SAID, Patience
 from lingula.doors.sending.sender import Outcome, Sent
+from lingula.doors.sending.trust import trusting_context
 from lingula.errors import BackendUnavailable, NotAccepted, NotAllowed, SettingsError
 from lingula.radiology.elements import data_set_starts, read_elements
 
@@ -174,15 +174,7 @@ def _tls(options: dict[str, str]) -> ssl.SSLContext | None:
         if options.keys() & {"ca", "cert", "key", "tls"}:
             raise SettingsError("ca, cert and key of a DICOM receiver only mean something with tls=1")
         return None
-    try:
-        context = ssl.create_default_context(cafile=options.get("ca"))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if "cert" in options:
-            context.load_cert_chain(Path(options["cert"]), options.get("key"))
-    except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "reason", None) or error.strerror
-        raise SettingsError(f"ca, cert and key must be PEM files that can be read ({reason})") from error
-    return context
+    return trusting_context(options)
 
 
 def _object_of(data: bytes) -> _Object | str:

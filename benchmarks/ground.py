@@ -27,6 +27,7 @@ class Counts:
     places: int
     folder: int
     pressure: int  # at each number of senders
+    sustained: int
 
 
 @dataclass(frozen=True)

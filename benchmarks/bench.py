@@ -16,6 +16,7 @@ from benchmarks.doors import measure_dicom, measure_folder
 from benchmarks.embedded import measure_embedded
 from benchmarks.ground import Counts, Ground, LeftOut, say
 from benchmarks.limits import cores, spin_rate
+from benchmarks.peers.measure import measure_peers
 from benchmarks.pressure import measure_pressure
 from benchmarks.server import DidNotStart
 from benchmarks.sustained import measure_sustained
@@ -39,9 +40,11 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Ground], None]]] = {
     "folder": ("a watched folder, full from the start", measure_folder),
     "pressure": ("more senders than memory allows", measure_pressure),
     "sustained": ("one process, 32 connections, without a pause", measure_sustained),
+    "peers": ("beside services as others build them, at 1, 8 and 32 connections", measure_peers),
 }
 WHEN_ASKED = {
     "sustained": "20,000 radiographs in a row: some minutes and 7 GB of disk",
+    "peers": "beside Flask with Keras, MLServer and BentoML, installed under build/ the first time",
 }
 DEFAULT = tuple(name for name in SECTIONS if name not in WHEN_ASKED)
 
@@ -61,6 +64,7 @@ def main() -> None:
         folder=words.folder,
         pressure=words.pressure,
         sustained=words.sustained,
+        peers=words.peers,
     )
     ground = Ground(folder=settings.data / "chest_xray" / "fullres", counts=counts, seconds=words.seconds)
     if not ground.files:
@@ -96,6 +100,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--folder", type=int, default=2000, help="folder: files")
     parser.add_argument("--pressure", type=int, default=600, help="pressure: radiographs at each number of senders")
     parser.add_argument("--sustained", type=int, default=20_000, help="sustained: radiographs over 32 connections")
+    parser.add_argument("--peers", type=int, default=600, help="peers: radiographs at 8 and at 32 connections")
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds for each part alone")
     return parser.parse_args()
 

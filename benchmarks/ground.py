@@ -28,6 +28,7 @@ class Counts:
     folder: int
     pressure: int  # at each number of senders
     sustained: int
+    peers: int  # at 8 and 32 connections; slow ones get fewer
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the description promises holds for whatever is sent: every route, made-up requests, every answer checked.
 
-A long run: ``LINGULA_EXAMPLES=500 python -m pytest tests/doors/http/test_openapi.py``.
+A long run: ``LINGULA_TEST_EXAMPLES=500 python -m pytest tests/doors/http/test_openapi.py``.
 """
 
 import os
@@ -34,7 +34,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 Operation = APIOperation[OpenApiParameter, OpenApiResponses, OpenApiSecurityParameters, OpenApiSchema]
 Case = schemathesis.Case[Operation]
-EXAMPLES = int(os.environ.get("LINGULA_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("LINGULA_TEST_EXAMPLES", "5"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

@@ -15,6 +15,11 @@ from lingula.errors import BackendUnavailable, NotAllowed, NotFound
 
 TIMEOUT_SECONDS = 60.0
 CONNECTIONS = 64
+_ADVICE = {  # by what OpenSSL calls it
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is of no authority known here: name the PEM file of the hospital's "
+    "authority in SSL_CERT_FILE, and the server as its certificate does",
+    "WRONG_VERSION_NUMBER": "it speaks no TLS there: write http://, or ask for its other port",
+}
 _AGAIN = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -59,14 +64,15 @@ class HttpSender:
         try:
             answer = self._client.post(f"{self._address}/api/v1/instances", files={"file": ("radiograph", data)})
         except httpx.TransportError as error:
-            raise self._not_now(type(error).__name__, NOT_SAID) from error
+            raise self._not_now(str(error) or type(error).__name__, NOT_SAID) from error
         if answer.status_code in _AGAIN:
             raise self._not_now(f"HTTP {answer.status_code}", _retry_after_seconds(answer))
         return self._read(answer)
 
     def _not_now(self, reason: str, seconds: float) -> BackendUnavailable:
+        advice = next((advice for sign, advice in _ADVICE.items() if sign in reason), "try again later")
         return BackendUnavailable(
-            f"{self._address} does not take radiographs ({reason}); try again later", retry_after_seconds=seconds
+            f"{self._address} does not take radiographs ({reason}); {advice}", retry_after_seconds=seconds
         )
 
     def _read(self, answer: httpx.Response) -> Sent:

@@ -17,7 +17,6 @@ import platform
 import subprocess
 import sys
 import time
-import venv
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -25,6 +24,8 @@ from statistics import median
 import numpy as np
 import torch
 
+from benchmarks.environments import KERAS, ROOT
+from benchmarks.ground import LeftOut
 from benchmarks.limits import cores, spin_rate
 from lingula.training.examples import LabelledExamples
 from lingula.training.journal import Epoch, Underway
@@ -33,9 +34,6 @@ from lingula.training.recipe_file import read_recipe
 from lingula.training.train import train_classifier
 from lingula.training.walk import keep_freed_memory
 
-ROOT = Path(__file__).parents[1]
-ENVIRONMENT = ROOT / "build" / "keras"
-TENSORFLOW = "tensorflow-cpu" if sys.platform == "linux" and os.uname().machine == "x86_64" else "tensorflow"
 LARGE_ASKED, DEFAULT_ASKED = 4.0, 35.0  # times Keras's ResNet-50, what this project set itself
 
 
@@ -142,17 +140,6 @@ def keras(size: Size, python: Path, steps: int) -> Speed:
     )
 
 
-def environment() -> Path:
-    """Make the environment with TensorFlow unless it is there, and give its Python."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not (ENVIRONMENT / "ready").exists():
-        print(f"installing {TENSORFLOW} into {ENVIRONMENT.relative_to(ROOT)} (some minutes)", flush=True)
-        venv.create(ENVIRONMENT, with_pip=True, clear=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", TENSORFLOW], check=True)  # noqa: S603 - our words
-        (ENVIRONMENT / "ready").touch()
-    return python
-
-
 def in_turns(size: Size, python: Path, rounds: int, steps: int) -> tuple[Speed, Speed]:
     """Measure ours and Keras's in turns, so that whatever else the machine does meets both."""
     mine, theirs = ours(size), keras(size, python, steps)
@@ -169,7 +156,7 @@ def main() -> None:
     parser.add_argument("--python", type=Path, help="a Python that has TensorFlow; none makes an environment")
     parser.add_argument("--threads", type=int, default=cores(), help="threads each side may use")
     words = parser.parse_args()
-    python = words.python or environment()
+    python = words.python or KERAS.python()
     torch.set_num_threads(words.threads)
     keep_freed_memory()  # as `lingula train` does
     print(f"{processor_name()}, {cores()} cores, {words.threads} used, of which one thread now gets {spin_rate():.0%}")
@@ -196,4 +183,7 @@ def processor_name() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LeftOut as reason:
+        sys.exit(str(reason))

@@ -106,6 +106,9 @@ class NetworkRecipe(_Part):
     package: str | None = Field(
         default=None, description="begin with the weights of this .lingula file, or of `shipped`; lingula's own network"
     )
+    mirrored: bool = Field(
+        default=False, description="while it judges, it also looks at the mirror image; the mean of both decides"
+    )
     trainable: Literal["all", "head"] | int = Field(
         default="all", description="a number unfreezes that many layers with weights, counted from the end of the base"
     )

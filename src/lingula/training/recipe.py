@@ -45,6 +45,12 @@ class SplitRecipe(_Part):
         default=5, ge=0, description="for cross-validation; 0 judges on the test part, or the tuning part"
     )
     judged: int | None = Field(default=None, ge=1, description="of the folds are held out in turn; all if not given")
+    probed: int | None = Field(
+        default=None,
+        ge=10,
+        description="of the radiographs that a pair of networks judges are also judged under stress and with their "
+        "lungs blanked, drawn by the seed; all if not given",
+    )
 
 
 class Schedule(_Part):

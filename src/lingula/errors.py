@@ -63,7 +63,7 @@ class NotFound(LingulaError):
 
 
 class Conflict(LingulaError):
-    """What is asked contradicts what is recorded: claimed or reviewed meanwhile, or other bytes under one UID."""
+    """What is asked contradicts what is recorded: claimed or reviewed meanwhile, or another picture under one UID."""
 
 
 class NotAllowed(LingulaError):

@@ -63,13 +63,12 @@ def test_the_same_arrival_again_changes_nothing(records: Records) -> None:
     assert len(records.study(StudyId("s1")).instances) == 1
 
 
-def test_other_bytes_under_one_id_are_a_conflict_and_change_nothing(records: Records) -> None:
+def test_other_bytes_under_one_id_change_nothing(records: Records) -> None:
     records.add_instance(made_arrival())
-    with pytest.raises(Conflict, match="other bytes"):
-        records.add_instance(made_arrival(study="s2", sha256="b" * 64))
-    assert records.instance(I1).new.sha256 == "a" * 64
-    with pytest.raises(NotFound):
-        records.study(StudyId("s2"))
+    assert not records.add_instance(replace(made_arrival(sha256="b" * 64), store_key="other"))
+    stored = records.instance(I1).new
+    assert (stored.sha256, stored.store_key) == ("a" * 64, made_arrival().store_key)
+    assert len(records.study(StudyId("s1")).instances) == 1
 
 
 def test_one_instance_under_two_studies_is_a_conflict(records: Records) -> None:

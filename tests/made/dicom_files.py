@@ -2,6 +2,7 @@
 
 import io
 import struct
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,13 @@ def made_dataset(stored: NDArray[np.integer], *, bits_stored: int = 8, photometr
     dataset.PixelRepresentation = int(stored.dtype.kind == "i")
     dataset.PixelData = stored.tobytes() + b"\0" * (stored.nbytes % 2)
     dataset["PixelData"].VR = "OW" if stored.dtype.itemsize > 1 else "OB"
+    return dataset
+
+
+def set_elements(dataset: Dataset, elements: Mapping[str, object]) -> Dataset:
+    """Give a data set back with elements, by keyword, set to other values."""
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
     return dataset
 
 

@@ -26,8 +26,8 @@ EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 
 TRANSFER_SYNTAX_UID = 0x00020010
 PIXEL_DATA = 0x7FE00010
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_UNDEFINED = 0xFFFFFFFF
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+UNDEFINED = 0xFFFFFFFF
 _LONG_HEADS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _READERS = {
     order: tuple(struct.Struct(order + layout).unpack_from for layout in ("HH", "I", "H")) for order in ("<", ">")
@@ -59,6 +59,8 @@ class Elements:
 
     Parameters
     ----------
+    starts_at
+        Where the first element lies in `data`.
     places
         Start and end of each value in `data`, by tag.
     pixels
@@ -68,6 +70,7 @@ class Elements:
     data: bytes
     encoding: Encoding
     transfer_syntax_uid: str
+    starts_at: int
     places: dict[int, tuple[int, int]]
     pixels: PixelPlace | None
 
@@ -81,15 +84,16 @@ class Elements:
         start, end = self.places.get(tag, (0, 0))
         if end - start < 8:  # noqa: PLR2004 - the length of an item's head
             return None
-        head, length, at = _head(self.data, start, self.encoding)
-        if head != _ITEM:
+        head, length, at = read_head(self.data, start, self.encoding)
+        if head != ITEM:
             raise UnreadablePixels(f"sequence {_name(tag)} does not begin with an item: the header is damaged")
-        stop = end if length == _UNDEFINED else min(at + length, end)
+        stop = end if length == UNDEFINED else min(at + length, end)
         places, _ = _walk(self.data, at, stop, self.encoding)
         return Elements(
             data=self.data,
             encoding=self.encoding,
             transfer_syntax_uid=self.transfer_syntax_uid,
+            starts_at=at,
             places=places,
             pixels=None,
         )
@@ -120,7 +124,14 @@ def read_elements(data: bytes) -> Elements:
         raise UnreadablePixels(_ENDS_INSIDE) from error
     if not has_preamble and not {0x00080016, 0x00080018, 0x00080060} & places.keys():
         raise NotDicom("the bytes begin like DICOM, but name no SOP class, instance or modality; send a DICOM file")
-    return Elements(data=data, encoding=encoding, transfer_syntax_uid=syntax, places=places, pixels=pixels)
+    return Elements(
+        data=data,
+        encoding=encoding,
+        transfer_syntax_uid=syntax,
+        starts_at=start,
+        places=places,
+        pixels=pixels,
+    )
 
 
 def fragments(data: bytes, start: int) -> Iterator[tuple[int, int]]:
@@ -137,9 +148,9 @@ def fragments(data: bytes, start: int) -> Iterator[tuple[int, int]]:
             return  # some modalities leave the final delimiter out
         group, element, length = struct.unpack("<HHI", data[at : at + 8].ljust(8, b"\0"))
         tag = group << 16 | element
-        if tag == _SEQUENCE_END:
+        if tag == SEQUENCE_END:
             return
-        if tag != _ITEM or at + 8 + length > len(data):
+        if tag != ITEM or at + 8 + length > len(data):
             raise UnreadablePixels("the compressed pixels end before their last fragment: truncated, send it again")
         yield at + 8, at + 8 + length
         at += 8 + length
@@ -150,8 +161,8 @@ def _name(tag: int) -> str:
     return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
 
 
-def _head(data: bytes, at: int, encoding: Encoding) -> tuple[int, int, int]:
-    """Read tag, length and where the value starts."""
+def read_head(data: bytes, at: int, encoding: Encoding) -> tuple[int, int, int]:
+    """Read an element's tag, its stated length and where its value starts; raises `struct.error` beyond the end."""
     read_tag, read_long, read_short = _READERS[encoding.byte_order]
     group, element = read_tag(data, at)
     tag: int = group << 16 | element
@@ -169,12 +180,12 @@ def _walk(data: bytes, at: int, end: int, encoding: Encoding) -> tuple[dict[int,
             if any(data[at:end]):
                 raise UnreadablePixels(_ENDS_INSIDE)
             return places, None
-        tag, length, value = _head(data, at, encoding)
+        tag, length, value = read_head(data, at, encoding)
         if tag == PIXEL_DATA:
-            return places, PixelPlace(value, None if length == _UNDEFINED else length)
-        if tag in (_ITEM_END, _SEQUENCE_END):
+            return places, PixelPlace(value, None if length == UNDEFINED else length)
+        if tag in (ITEM_END, SEQUENCE_END):
             return places, None
-        if length == _UNDEFINED:
+        if length == UNDEFINED:
             is_unknown = encoding.is_explicit and data[at + 4 : at + 6] == b"UN"
             # PS3.5 6.2.2: inside an unknown value of undefined length everything is implicit little endian.
             at = _skip_nested(data, value, Encoding(is_explicit=False, byte_order="<") if is_unknown else encoding)
@@ -190,12 +201,12 @@ def _skip_nested(data: bytes, at: int, encoding: Encoding) -> int:
     """Find the end of a sequence of undefined length, counting how deep it goes instead of recursing."""
     depth = 1
     for _ in range(MOST_ELEMENTS):
-        tag, length, value = _head(data, at, encoding)
-        if tag in (_ITEM_END, _SEQUENCE_END):
+        tag, length, value = read_head(data, at, encoding)
+        if tag in (ITEM_END, SEQUENCE_END):
             depth, at = depth - 1, value
             if depth == 0:
                 return at
-        elif length == _UNDEFINED:
+        elif length == UNDEFINED:
             depth, at = depth + 1, value
         else:
             at = value + length
@@ -221,7 +232,7 @@ def _walk_meta(data: bytes, at: int) -> tuple[dict[int, tuple[int, int]], int]:
     places: dict[int, tuple[int, int]] = {}
     encoding = Encoding(is_explicit=True, byte_order="<")
     while data[at : at + 2] == b"\x02\x00":
-        tag, length, value = _head(data, at, encoding)
+        tag, length, value = read_head(data, at, encoding)
         if tag in places:
             raise UnreadablePixels(f"the DICOM meta information repeats element {_name(tag)}: it is damaged")
         at = value + length

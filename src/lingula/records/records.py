@@ -178,9 +178,10 @@ class Records(Protocol):
         """Give the secret key of 32 bytes behind Lingula's ids; made once, at the first call ever."""
 
     def add_instance(self, new: NewInstance) -> bool:
-        """Record an arrival; True if it is new, False if it was recorded before with the same bytes.
+        """Record an arrival; True if it is new, False if one is recorded under this id, which stays as it is.
 
-        Raises `Conflict` if the id is recorded with another sha256.
+        Whether that one is the same radiograph is the caller's to find out. Raises `Conflict` if it belongs to another
+        study.
         """
 
     def begin_attempts(

@@ -56,7 +56,7 @@ def add_instance(connection: Connection, new: NewInstance) -> bool:
     dialect = connection.dialect.name
     is_first = connection.execute(insert_unless_there(studies, dialect), _values_of_new_study(new)).rowcount == 1
     if connection.execute(insert_unless_there(instances, dialect), values).rowcount == 0:
-        _refuse_other_bytes(connection, new)
+        _refuse_another_study(connection, new)
         return False
     if not is_first:
         _add_to_study(connection, new)
@@ -77,12 +77,10 @@ def _values_of_new_study(new: NewInstance) -> dict[str, object]:
     }
 
 
-def _refuse_other_bytes(connection: Connection, new: NewInstance) -> None:
-    known = connection.execute(select(instances.c.sha256, instances.c.study_id).where(instances.c.id == new.id)).one()
-    if known.sha256 != new.sha256:
-        raise Conflict(f"instance {new.id} is recorded with other bytes; send a changed radiograph under a new UID")
-    if known.study_id != new.study:
-        raise Conflict(f"instance {new.id} is recorded under study {known.study_id}, not {new.study}")
+def _refuse_another_study(connection: Connection, new: NewInstance) -> None:
+    known = connection.execute(select(instances.c.study_id).where(instances.c.id == new.id)).scalar_one()
+    if known != new.study:
+        raise Conflict(f"instance {new.id} is recorded under study {known}, not {new.study}; the first stays")
 
 
 def _add_to_study(connection: Connection, new: NewInstance) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
+from lingula.radiology.likeness import Likeness
 from lingula.radiology.study import Band, Priority
 
 
@@ -33,10 +34,20 @@ class InstanceReceived(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceReceivedAgain(Event):
-    """The same radiograph was sent once more; nothing changed."""
+    """The same radiograph was sent once more; nothing changed.
+
+    Parameters
+    ----------
+    likeness
+        What it has in common with what was kept.
+    differs_in
+        Names of the described elements whose values differ, with commas between; never the values.
+    """
 
     instance: InstanceId
     door: str
+    likeness: Likeness = Likeness.BYTES
+    differs_in: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,25 +1,28 @@
 """A radiograph arrives: look, store, record, note; only then is the sender told that it is safe here.
 
-Every door calls `Receiver.receive`. Sending twice is the same as sending once. If store or record fails, the sender is
-told to try again and keeps its copy; if only the queue is down, the radiograph is safe all the same and `upkeep` writes
-the note later.
+Every door calls `Receiver.receive`. Sending twice is the same as sending once, also by two ways: other bytes under a
+known SOP Instance UID are compared with the first, which stays whatever comes after it. If store or record fails, the
+sender is told to try again and keeps its copy; if only the queue is down, the radiograph is safe all the same and
+`upkeep` writes the note later.
 """
 
 import hashlib
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from lingula.errors import BackendUnavailable, Conflict, UnreadablePixels
 from lingula.queues.queue import WorkQueue
 from lingula.radiology.identifiers import InstanceId, SiteName, SourceName, StudyId
+from lingula.radiology.likeness import Likeness
 from lingula.radiology.naming import ids_of
 from lingula.radiology.reading import describe_instance
 from lingula.radiology.study import Instance, Priority, Status
 from lingula.records.records import NewInstance, Records
 from lingula.stores.store import ObjectStore
+from lingula.triage.comparing import Comparing, differing_elements
 from lingula.triage.events import Clock, InstanceReceived, InstanceReceivedAgain, Notify
 from lingula.triage.originals import Original, original_key
 
@@ -30,13 +33,25 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """What the sender is told: Lingula's ids, and whether the radiograph was new."""
+    """What the sender is told: Lingula's ids, and whether the radiograph was new.
+
+    Parameters
+    ----------
+    description
+        What the file that came says of itself.
+    likeness
+        What it has in common with what is kept; of a new radiograph its bytes.
+    differs_in
+        Names of the described elements that differ from what is kept.
+    """
 
     instance: InstanceId
     study: StudyId
     is_new: bool
     status: Status
     description: Instance
+    likeness: Likeness = Likeness.BYTES
+    differs_in: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +68,8 @@ class Receiver:
         Injected, so that tests know them.
     limit_bytes
         A larger file is refused before it is looked at.
+    comparing
+        Holds other bytes under a known id against the first.
     """
 
     store: ObjectStore
@@ -62,6 +79,7 @@ class Receiver:
     clock: Clock
     new_token: Callable[[], str] = lambda: secrets.token_hex(4)
     limit_bytes: int = DEFAULT_LIMIT_BYTES
+    comparing: Comparing = field(default_factory=Comparing)
 
     def receive(
         self,
@@ -90,9 +108,10 @@ class Receiver:
         NotDicom, UnreadablePixels
             If the bytes cannot become a radiograph; nothing was kept.
         Conflict
-            If another radiograph came under the same SOP Instance UID before; nothing was kept.
+            If another radiograph came under the same SOP Instance UID before; the first stays, this one is not kept.
         BackendUnavailable
-            If store or record do not answer; the sender should keep its copy and try again.
+            If store or record do not answer, or too much is being compared; the sender should keep its copy and try
+            again.
         """
         received_at = self.clock()
         if len(data) > self.limit_bytes:
@@ -105,7 +124,7 @@ class Receiver:
         new = self._new_instance(data, description, site, door, received_at)
         new = replace(new, source_name=source_name)
         self.store.put(new.store_key, data)
-        received = self._record(new)
+        received = self._record(new, data)
         self._tell(new, received)
         return received
 
@@ -128,7 +147,7 @@ class Receiver:
             return False
         new = replace(new, store_key=original.key)
         try:
-            received = self._record(new)
+            received = self._record(new, data)
         except Conflict:
             return False
         self._tell(new, received)
@@ -151,20 +170,45 @@ class Receiver:
             received_at=received_at,
         )
 
-    def _record(self, new: NewInstance) -> Received:
+    def _record(self, new: NewInstance, data: bytes) -> Received:
         """Record an arrival whose bytes are stored; bytes that the record will not point to are cleared away."""
         try:
-            is_new = self.records.add_instance(new)
-        except Conflict:
+            if self.records.add_instance(new):
+                return Received(
+                    instance=new.id, study=new.study, is_new=True, status=Status.RECEIVED, description=new.description
+                )
+        except Conflict as error:
             self._clear_away(new.store_key)
+            self._say_refused(new, error)
             raise
-        study, status = new.study, Status.RECEIVED
-        if not is_new:
-            stored = self.records.instance(new.id)
-            study, status = stored.new.study, stored.status
+        return self._hold_against_the_first(new, data)
+
+    def _hold_against_the_first(self, new: NewInstance, data: bytes) -> Received:
+        """Compare with what was recorded under this id; a first arrival never comes here."""
+        stored = self.records.instance(new.id)
+        try:
+            likeness = self.comparing.likeness(self.store, stored.new, new, data)
+        except Conflict as error:
+            self._say_refused(new, error)
+            raise
+        finally:
             if stored.new.store_key != new.store_key:
                 self._clear_away(new.store_key)
-        return Received(instance=new.id, study=study, is_new=is_new, status=status, description=new.description)
+        return Received(
+            instance=new.id,
+            study=stored.new.study,
+            is_new=False,
+            status=stored.status,
+            description=new.description,
+            likeness=likeness,
+            differs_in=differing_elements(stored.new.description, new.description),
+        )
+
+    def _say_refused(self, new: NewInstance, error: Conflict) -> None:
+        extra = {"action": "instance_refused", "site": new.site, "instance": new.id, "door": new.door}
+        _log.warning(
+            "another radiograph came under a known UID; the first stays", extra={**extra, "reason": str(error)}
+        )
 
     def _clear_away(self, store_key: str) -> None:
         try:
@@ -178,7 +222,13 @@ class Receiver:
         if not received.is_new:
             self.notify(
                 InstanceReceivedAgain(
-                    at=new.received_at, site=new.site, study=received.study, instance=new.id, door=new.door
+                    at=new.received_at,
+                    site=new.site,
+                    study=received.study,
+                    instance=new.id,
+                    door=new.door,
+                    likeness=received.likeness,
+                    differs_in=received.differs_in,
                 )
             )
             return

@@ -7,13 +7,14 @@ from lingula.modelpackage.archive import ModelPackage
 from lingula.registry import Registry
 from lingula.settings import Settings
 from lingula.triage.assess import Assessor
-from lingula.triage.events import Clock, Notify
+from lingula.triage.events import Clock
 from lingula.triage.infer import Engine, Model
 from lingula.triage.serving import Serving
 from lingula.triage.shadow import Shadow
 from lingula.triage.upkeep import Upkeep
 from lingula.triage.worker import Worker
 from lingula.wiring.crew import Crew, Round
+from lingula.wiring.hub import EventHub
 from lingula.wiring.parts import is_alone
 from lingula.wiring.places import Places
 from lingula.wiring.takeup import EVERY_SECONDS, TakeUp
@@ -50,7 +51,7 @@ def load_assessing(settings: Settings, places: Places, registry: Registry, clock
 
 
 def make_crew(
-    settings: Settings, places: Places, assessing: Assessing, upkeep: Upkeep, notify: Notify, clock: Clock
+    settings: Settings, places: Places, assessing: Assessing, upkeep: Upkeep, hub: EventHub, clock: Clock
 ) -> Crew:
     """Make the threads of a process that assesses; none runs yet."""
     assessor = Assessor(
@@ -58,9 +59,10 @@ def make_crew(
         records=places.records,
         queue=places.queue,
         serving=assessing.serving,
-        notify=notify,
+        notify=hub.notify,
         clock=clock,
         most_attempts=settings.attempts,
+        hand_over=hub.hand_over,
     )
     worker = Worker(
         queue=places.queue,

@@ -53,12 +53,12 @@ def test_sending_twice_is_the_same_as_sending_once(ward: Ward) -> None:
     assert len(ward.kept()) == 1
 
 
-def test_other_bytes_under_a_known_uid_are_refused_as_a_duplicate(ward: Ward) -> None:
+def test_other_pixels_under_a_known_uid_are_refused_as_a_duplicate(ward: Ward) -> None:
     with associated(ward.peer()) as association:
         assert association.store(1, DX, f"{SOP_UID}.1", data_set(made_dicom(seed=1))).status == 0
         answer = association.store(1, DX, f"{SOP_UID}.1", data_set(made_dicom(seed=2)))
     assert answer.status == 0x0111
-    assert "other byte" in answer.comment
+    assert answer.comment.startswith("other pixels under this UID: instance i")
     assert len(list(ward.system.store.keys(""))) == 1
 
 

@@ -71,7 +71,7 @@ def test_the_same_bytes_from_two_hospitals_are_two_studies(triage: MadeTriage) -
     assert triage.send(made_jpeg(), NORTH) != triage.send(made_jpeg(), SOUTH)
 
 
-def test_other_bytes_under_a_known_uid_are_refused_and_leave_nothing(triage: MadeTriage) -> None:
+def test_other_pixels_under_a_known_uid_are_refused_and_leave_nothing(triage: MadeTriage) -> None:
     instance = triage.send(made_dicom(seed=1))
 
     with pytest.raises(Conflict):

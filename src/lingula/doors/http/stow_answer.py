@@ -20,7 +20,7 @@ ANOTHER_STUDY = 0xA900  # the data set does not match what was asked
 REASONS: Mapping[type[LingulaError], int] = {
     NotAccepted: 0xC000,  # cannot understand
     NotEligible: 0xC000,
-    Conflict: 0x0111,  # duplicate SOP instance, with other bytes
+    Conflict: 0x0111,  # duplicate SOP instance: another radiograph
     BackendUnavailable: 0xA700,  # out of resources; the whole request is answered 503 instead
     LingulaError: 0x0110,  # processing failure
 }

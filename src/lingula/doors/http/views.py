@@ -215,11 +215,19 @@ def review_view(review: Review) -> Mapping[str, str | None]:
     }
 
 
+def _again_words(detail: Mapping[str, str | int | float | bool | None]) -> str:
+    """Say how the same radiograph came once more; entries of earlier releases name the door alone."""
+    likeness, differs_in = detail.get("likeness"), str(detail.get("differs_in") or "").replace("_", " ")
+    parts = [f"by {detail.get('door')}", *([str(likeness)] if likeness else [])]
+    return ", ".join(parts) + (f"; other {differs_in}; the first stays" if differs_in else "")
+
+
 def timeline_view(entry: TimelineEntry) -> Mapping[str, str]:
     """Lay out one thing that happened."""
     detail = entry.detail
     extra = {
         "instance_received": f"by {detail.get('door')}",
+        "instance_received_again": _again_words(detail),
         "instance_assessed": f"pneumonia {detail.get('band')}, by {detail.get('package')}",
         "instance_not_eligible": str(detail.get("reason") or ""),
         "assessment_failed": f"attempt {detail.get('attempt')}: {detail.get('reason')}",

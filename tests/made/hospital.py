@@ -7,11 +7,10 @@ from functools import cache
 from pathlib import Path
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from fastapi import FastAPI
 from httpx import ASGITransport, AsyncByteStream, BaseTransport, Client, Request, Response, SyncByteStream
 
 from lingula.doors.credentials import digest, hash_password
-from lingula.doors.http.app import create_app
+from lingula.doors.http.app import Application, create_app
 from lingula.radiology.identifiers import InstanceId, SiteName
 from lingula.records.accounts import Role, Session, Site, User
 from lingula.records.records import StoredInstance
@@ -53,7 +52,7 @@ def made_dicom_without_pixels() -> bytes:
 class AppTransport(BaseTransport):
     """Carries a plain client's requests to an application in the event loop of another thread."""
 
-    def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
+    def __init__(self, app: Application, portal: BlockingPortal) -> None:
         self._transport = ASGITransport(app)
         self._portal = portal
 
@@ -83,7 +82,7 @@ class Hospital:
 
     system: System
     clock: MovableClock
-    app: FastAPI
+    app: Application
     portal: BlockingPortal
     address: str = ADDRESS
 

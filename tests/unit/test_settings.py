@@ -41,6 +41,38 @@ def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant(monkeypatch
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LINGULA_SERVICE_HOST", "10.0.0.7"),
+        ("LINGULA_SERVICE_PORT", "8000"),
+        ("LINGULA_SERVICE_PORT_HTTP", "8000"),
+        ("LINGULA_PORT", "tcp://10.0.0.7:8000"),
+        ("LINGULA_PORT_8000_TCP", "tcp://10.0.0.7:8000"),
+        ("LINGULA_PORT_8000_TCP_PROTO", "tcp"),
+        ("LINGULA_WEB_PORT_8000_TCP_ADDR", "fd00::7"),
+        ("LINGULA_WEB_PORT", "tcp://[fd00::7]:8000"),
+        ("LINGULA_HTTP_PORT", "tcp://10.0.0.7:80"),  # of a service named lingula-http
+        ("LINGULA_DICOM_PORT", "tcp://10.0.0.7:11112"),
+    ],
+)
+def test_addresses_that_kubernetes_adds_are_no_settings(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert (settings.http_port, settings.dicom_port) == (8000, 11112)
+    assert {one.source for one in describe_settings(settings) if one.name == name} <= {Source.DEFAULT}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LINGULA_HTTP_PRT", "8000"), ("LINGULA_WEB_PORT", "8000"), ("LINGULA_SERVICE", "tcp://10.0.0.7:8000")],
+)
+def test_what_only_resembles_such_an_address_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=name):
+        load_settings()
+
+
 def test_a_misspelt_name_in_the_file_is_refused() -> None:
     Path("lingula.toml").write_text("worker = 1\n")
     with pytest.raises(SettingsError, match="LINGULA_WORKER"):

@@ -32,7 +32,7 @@ class PixelLayout:
     def size_bytes(self) -> int:
         """How many bytes the uncompressed pixels of all frames take."""
         samples = self.rows * self.columns * self.samples_per_pixel
-        if self.photometric_interpretation == "YBR_FULL_422":
+        if self.photometric_interpretation == "YBR_FULL_422" and self.samples_per_pixel > 1:
             samples = samples * 2 // 3  # two pixels share their chrominance
         return (samples * self.number_of_frames * self.bits_allocated + 7) // 8
 

@@ -31,6 +31,7 @@ _JPEG_LS = frozenset(("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"))
 _JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{kind}" for kind in (90, 91, 201, 202, 203))
 _RLE = "1.2.840.10008.1.2.5"
 _SCREEN_BITS = 8
+_COLOURS = ("RGB", "YBR")
 _NATIVE = frozenset((IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED, EXPLICIT_BIG))
 
 
@@ -124,6 +125,7 @@ def _give_sign(decoded: Decoded, layout: PixelLayout) -> Stored:
 def _read_native(elements: Elements, place: PixelPlace, layout: PixelLayout) -> Stored:
     if place.length is None:
         raise UnreadablePixels("the transfer syntax promises uncompressed pixels, but they lie in fragments: export it")
+    _check_samples(place.length, layout)
     data, start, byte_order = elements.data, place.start, elements.encoding.byte_order
     if layout.bits_allocated == 1:
         bits = np.frombuffer(data, np.uint8, layout.size_bytes, start)
@@ -134,6 +136,13 @@ def _read_native(elements: Elements, place: PixelPlace, layout: PixelLayout) -> 
         data, start = _swap_pairs(data[start : start + layout.size_bytes + 1]), 0
     raw: Stored = np.frombuffer(data, f"{byte_order}u{size}", layout.size_bytes // size, start)
     return _shape(settle_bits(raw.astype(f"=u{size}", copy=False), layout), layout)
+
+
+def _check_samples(length: int, layout: PixelLayout) -> None:
+    """Refuse colours of which the header counts one sample, unless there are no bytes for more: then grey is meant."""
+    meaning = layout.photometric_interpretation
+    if layout.samples_per_pixel == 1 and meaning.startswith(_COLOURS) and length > layout.size_bytes + 1:  # and padding
+        raise UnreadablePixels(f"{meaning} with one sample per pixel contradicts itself: export it again")
 
 
 def _swap_pairs(cells: bytes) -> bytes:

@@ -10,9 +10,10 @@ https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 
 from enum import IntEnum
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 _NAMESPACE = 0x4C69  # "Li": the first of the two numbers PostgreSQL keys these locks by
+_TAKE = text("SELECT pg_advisory_xact_lock(:of, :which)")
 
 
 class Lock(IntEnum):
@@ -26,7 +27,7 @@ class Lock(IntEnum):
 def take(connection: Connection, lock: Lock) -> None:
     """Wait until no other transaction holds the lock, and hold it until this one ends."""
     if has_many_writers(connection):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_NAMESPACE}, {lock.value})")  # two constants
+        connection.execute(_TAKE, {"of": _NAMESPACE, "which": lock.value})
 
 
 def has_many_writers(connection: Connection) -> bool:

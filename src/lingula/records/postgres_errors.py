@@ -5,15 +5,23 @@ References
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
+import ssl
+
+from pg8000.dbapi import IntegrityError
+from pg8000.exceptions import DatabaseError
 from sqlalchemy.exc import DBAPIError
 
 from lingula.errors import BackendUnavailable, SettingsError
 from lingula.records.postgres_address import Address
-from lingula.records.postgres_driver import code_of, is_untrusted
 
 COLLISIONS = frozenset({"40P01", "40001"})  # deadlock, cannot serialise: whoever tries again succeeds
 _BUSY = frozenset({"55P03", "57014"}) | COLLISIONS  # a lock or a statement took too long
-_MISTAKES = ("22", "42", "0A")  # a statement or a value is wrong: the program's mistake, trying again will not help
+_MISTAKES = (
+    "22",
+    "25P",
+    "42",
+    "0A",
+)  # a statement or a value is wrong: the program's mistake, trying again will not help
 
 _SETTINGS = {
     "28P01": "refuses user {user!r} or the password; check the URL's user and password",
@@ -58,3 +66,24 @@ def refusal(error: BaseException, address: Address) -> Exception:
             "network nobody else is in"
         )
     return BackendUnavailable(f"the database {address} does not answer; check that the server runs and can be reached")
+
+
+def code_of(error: BaseException | None) -> str:
+    """Give the server's five characters for what went wrong; none if the error is not the server's."""
+    told = error.args[0] if error is not None and error.args else None
+    return str(told.get("C", "")) if isinstance(told, dict) else ""
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Tell whether the server's certificate does not hold."""
+    return isinstance(error, ssl.SSLCertVerificationError)
+
+
+def without_data(error: DatabaseError) -> DatabaseError:
+    """Give a server's error again, without what it repeats of a row: values, and thus identities."""
+    code = code_of(error)
+    told = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    kept = {name: told[name] for name in "CMtcn" if name in told}
+    if code.startswith("22"):  # its sentence quotes the value
+        kept["M"] = "a value does not fit its column"
+    return (IntegrityError if code.startswith("23") else DatabaseError)(kept)

@@ -22,8 +22,8 @@ from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from lingula.errors import BackendUnavailable, SettingsError
 from lingula.records.locks import Lock, take
 from lingula.records.postgres_address import Address
-from lingula.records.postgres_driver import PreparingConnection, code_of, connect
-from lingula.records.postgres_errors import COLLISIONS, refusal, translated
+from lingula.records.postgres_driver import PreparingConnection, connect
+from lingula.records.postgres_errors import COLLISIONS, code_of, refusal, translated
 from lingula.records.schema import bring_up_to_date
 from lingula.records.transactions import Result, Work
 
@@ -110,7 +110,7 @@ class _Transaction:
 
     def run(self, work: Work[Result]) -> Result:
         with self._engine.connect() as connection, connection.begin():
-            connection.exec_driver_sql(self._begin)
+            _driver_of(connection).begin(self._begin, is_reading=self._begin == _READING)
             result = work(connection)
             self._is_committing = True
         return result
@@ -122,6 +122,13 @@ class _Transaction:
         if error.connection_invalidated:
             return attempt == 1 and not self._is_committing  # what became of a commit without an answer nobody knows
         return code_of(error.orig) in COLLISIONS
+
+
+def _driver_of(connection: Connection) -> PreparingConnection:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, PreparingConnection):
+        raise TypeError(f"a connection of {type(driver).__name__} begins no transaction here")
+    return driver
 
 
 def _engine(address: Address, wait_seconds: float, statement_seconds: float) -> Engine:

@@ -9,10 +9,13 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from lingula.settings.links import without_service_links
 
 PREFIX = "LINGULA_"
 TOML = Path("lingula.toml")
@@ -198,4 +201,6 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let flags win over variables, and variables over the file."""
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = without_service_links(env_settings.env_vars)
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, TOML)

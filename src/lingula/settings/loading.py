@@ -12,6 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from lingula.errors import SettingsError
 from lingula.settings.fields import PREFIX, TOML, Settings
+from lingula.settings.links import is_service_link, without_service_links
 
 SHORTEST_SECRET = 12  # characters, NIST SP 800-63B asks for at least 8 and recommends 15
 _WELL_KNOWN = frozenset({"admin", "changeme", "default", "demo", "lingula", "password", "secret", "test"})
@@ -73,11 +74,12 @@ def describe_settings(settings: Settings, flags: Mapping[str, FlagValue] | None 
     """Give every effective setting with its source, fit to be printed."""
     in_file = tomllib.loads(TOML.read_text()) if TOML.is_file() else {}
     given = {name for name, value in (flags or {}).items() if value is not None}
+    variables = without_service_links(os.environ)
     described = []
     for name, info in Settings.model_fields.items():
         if name in given:
             source = Source.FLAG
-        elif os.environ.get(_spelt(name)):
+        elif variables.get(_spelt(name)):
             source = Source.VARIABLE
         else:
             source = Source.FILE if name in in_file else Source.DEFAULT
@@ -108,8 +110,9 @@ def _spelt(name: str) -> str:
 
 def _refuse_unknown_variables() -> None:
     known = [_spelt(name) for name in Settings.model_fields]
-    for name in os.environ:
-        if name.startswith(PREFIX) and name not in known and not name.startswith(_OUTSIDE):
+    for name, value in os.environ.items():
+        is_ours = name.startswith(PREFIX) and not name.startswith(_OUTSIDE) and not is_service_link(name, value)
+        if is_ours and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             advice = f"did you mean {near[0]}?" if near else "`lingula settings` lists all names"
             raise SettingsError(f"there is no setting {name}; {advice}")

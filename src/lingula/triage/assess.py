@@ -8,8 +8,8 @@ found out: it is tried again alone, and parked as a recorded failure after the l
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from lingula import __version__
@@ -73,6 +73,9 @@ class Assessor:
         How long this program must have run before it tries what was under way twice when another one ended.
     timer
         Seconds of a clock that never goes back; injected for tests.
+    hand_over
+        Called with each instance once its finding is recorded, before the event: whoever waits for it in this process
+        need not ask the record.
     """
 
     store: ObjectStore
@@ -84,6 +87,7 @@ class Assessor:
     most_attempts: int = 3
     suspect_delay_seconds: float = 5.0
     timer: Timer = time.perf_counter
+    hand_over: Callable[[StoredInstance], None] = lambda _: None
     _alone: Lock = field(default_factory=Lock, repr=False)
     _has_waited: set[InstanceId] = field(default_factory=set, repr=False)
     _owed: deque[InstanceId] = field(default_factory=deque, repr=False)  # attempts to take back once the record answers
@@ -216,6 +220,7 @@ class Assessor:
         effective = self.records.save_assessments(assessments)
         for (stored, _), assessment in zip(findings, assessments, strict=True):
             if stored.new.id in effective:
+                self.hand_over(replace(stored, status=assessment.status, assessment=assessment))
                 self.notify(_event(stored, assessment, model.package.label))
 
     def _assessment(self, stored: StoredInstance, finding: Finding, package: ModelPackage) -> Assessment:

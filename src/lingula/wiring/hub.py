@@ -14,12 +14,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from lingula.errors import BackendUnavailable
 from lingula.log import action_name, action_of
 from lingula.radiology.identifiers import InstanceId
-from lingula.records.records import TimelineEntry
+from lingula.records.records import StoredInstance, TimelineEntry
 from lingula.triage.events import AssessmentFailed, Event, InstanceAssessed, InstanceNotEligible, StudyReviewed
 from lingula.wiring.follower import Elsewhere, Follower
 
@@ -32,6 +32,13 @@ LOOK_SECONDS = 2.0  # who waits for work done elsewhere is never longer without 
 FINISHING = frozenset({action_name(InstanceAssessed), action_name(InstanceNotEligible)})
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What whoever waits for an instance is told: that it has left `received`, and its record if it came along."""
+
+    stored: StoredInstance | None = None
 
 
 class EventHub:
@@ -62,7 +69,7 @@ class EventHub:
         self._something = threading.Event()
         self._stopping = threading.Event()
         self._finished: dict[InstanceId, None] = {}  # in the order they finished
-        self._waiting: dict[InstanceId, list[Signal]] = {}
+        self._waiting: dict[InstanceId, list[_Waiter]] = {}
         self._listening: set[Signal] = set()
         self._thread = threading.Thread(target=self._run, name="lingula-events", daemon=True)
         self._elsewhere = elsewhere
@@ -84,7 +91,7 @@ class EventHub:
 
     def notify(self, event: Event) -> None:
         """Take an event; returns at once, but for a verdict, which is written first."""
-        waiters: Sequence[Signal] = ()
+        waiters: Sequence[_Waiter] = ()
         with self._lock:
             self._pending.append(event)
             if (instance := _finished_instance(event)) is not None:
@@ -96,19 +103,26 @@ class EventHub:
         if isinstance(event, StudyReviewed):
             self.flush()
 
-    async def wait_for(self, instance: InstanceId, seconds: float) -> bool:
-        """Wait until the instance has left `received`; False if it has not within `seconds`.
+    def hand_over(self, stored: StoredInstance) -> None:
+        """Lay down what has just been recorded for whoever waits for it here, and will hear of it by the event."""
+        with self._lock:
+            for waiter in self._waiting.get(stored.new.id, ()):
+                waiter.stored = stored
+
+    async def wait_for(self, instance: InstanceId, seconds: float) -> Finished | None:
+        """Wait until the instance has left `received`; None if it has not within `seconds`.
 
         An instance that finished just before the call counts, until `forget`.
         """
-        waiter = Signal()
+        waiter = _Waiter()
         with self._lock:
             if instance in self._finished:
-                return True
+                return Finished()
             self._waiting.setdefault(instance, []).append(waiter)
         try:
             with self._followed():
-                return await self._wait(waiter, instance, seconds)
+                is_finished = await self._wait(waiter, instance, seconds)
+                return Finished(stored=waiter.stored) if is_finished else None
         finally:
             with self._lock:
                 others = [one for one in self._waiting.pop(instance, ()) if one is not waiter]
@@ -174,7 +188,7 @@ class EventHub:
 
     def _hear(self, entries: Sequence[TimelineEntry]) -> None:
         """Take what the timeline says, whoever wrote it."""
-        waiters: list[Signal] = []
+        waiters: list[_Waiter] = []
         with self._lock:
             for instance in filter(None, map(_finished_in, entries)):
                 self._remember(instance)
@@ -183,7 +197,7 @@ class EventHub:
             waiter.give()
         self._tell_listeners()
 
-    async def _wait(self, waiter: "Signal", instance: InstanceId, seconds: float) -> bool:
+    async def _wait(self, waiter: "_Waiter", instance: InstanceId, seconds: float) -> bool:
         """Wait for the signal; where others work too, also look at the record now and then."""
         if self._elsewhere is None:
             return await waiter.changed(seconds)
@@ -231,6 +245,12 @@ class Signal:
             return False
         self._flag.clear()
         return True
+
+
+class _Waiter(Signal):
+    """Who waits for one instance, and what was recorded of it if that is known when the flag is raised."""
+
+    stored: StoredInstance | None = None
 
 
 def _finished_instance(event: Event) -> InstanceId | None:

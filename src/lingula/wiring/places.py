@@ -28,8 +28,13 @@ class Places:
     moves: Moves
 
 
-def open_places(settings: Settings) -> Places:
+def open_places(settings: Settings, *, reads_again: bool = False) -> Places:
     """Open all places; the home folder is made if it is not there.
+
+    Parameters
+    ----------
+    reads_again
+        Whether this process soon reads what it stores.
 
     Raises
     ------
@@ -41,7 +46,7 @@ def open_places(settings: Settings) -> Places:
     _make_home(settings)
     place = open_records(settings.records_url)
     return Places(
-        store=open_store(settings.store_url),
+        store=open_store(settings.store_url, reads_again=reads_again),
         queue=open_queue(settings.queue_url),
         records=place.records,
         accounts=place.accounts,

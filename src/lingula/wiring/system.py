@@ -133,14 +133,14 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC), p
     """
     must_be_shared(settings, parts)
     registry = Registry(settings.registry, clock=clock)
-    places = open_places(settings)
+    places = open_places(settings, reads_again={Part.RECEIVE, Part.WORK} <= set(parts))
     metrics = Metrics()
     elsewhere = None if is_alone(settings) else Elsewhere.of(places.records)
     hub = EventHub(places.records.add_timeline, [metrics.count, log_event], elsewhere)
     receiver = _receiver(settings, places, hub, clock)
     upkeep = _upkeep(settings, places, receiver, clock)
     assessing = load_assessing(settings, places, registry, clock) if Part.WORK in parts else None
-    crew = make_crew(settings, places, assessing, upkeep, hub.notify, clock) if assessing else Crew()
+    crew = make_crew(settings, places, assessing, upkeep, hub, clock) if assessing else Crew()
     system = System(
         settings=settings,
         clock=clock,

@@ -59,6 +59,12 @@ SHAPES: dict[str, object] = {
         "type": "com.amazonaws.s3.ObjectCreated:Put",
         "data": record(),
     },
+    "a CloudEvent with a record's inside": {
+        "specversion": "1.0",
+        "type": "com.amazonaws.s3.ObjectCreated:Put",
+        "data": record("north%2Fa.dcm")["s3"],
+    },
+    "CloudEvents in a batch": [{"specversion": "1.0", "type": "dev.knative.kafka.event", "data": BARE}],
     "a CloudEvent as text": {"specversion": "1.0", "type": "x", "data": json.dumps(BARE)},
     "a CloudEvent in base64": {
         "specversion": "1.0",
@@ -97,6 +103,12 @@ def test_minio_s_key_alone_is_enough() -> None:
     assert read({"EventName": "s3:ObjectCreated:Put", "Key": "xrays/a b.dcm"}) == [
         ObjectPut(bucket="xrays", key="a b.dcm")
     ]
+
+
+@pytest.mark.parametrize("key", ["north/a+b c.dcm", "north/50%.dcm", "north/%41%ff.dcm"])
+def test_ceph_writes_keys_plainly(key: str) -> None:
+    told = {"Records": [{**record(key), "eventSource": "ceph:s3"}]}
+    assert [put.key for put in read(told, ce_type="com.amazonaws.s3.ObjectCreated:Put")] == [key]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -80,6 +81,37 @@ def test_the_signal_usr1_pauses_and_goes_on(pictures: Path, tmp_path: Path) -> N
     assert "paused" in said
     assert "going on" in said
     assert f"{len(list(target.iterdir()))} received" in said
+
+
+def test_a_stop_by_sigterm_tells_the_tally_too(pictures: Path, tmp_path: Path) -> None:
+    target = tmp_path / "incoming"
+    target.mkdir()
+    words = ("simulate", "--to", target.as_uri(), "--every", "0.01", "--source", str(pictures))
+    hospital = subprocess.Popen([sys.executable, "-m", "lingula", *words], stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until_more(target, 0)
+    finally:
+        hospital.send_signal(signal.SIGTERM)
+        _, said = hospital.communicate(timeout=20)
+    assert hospital.returncode == 130
+    assert f"{len(list(target.iterdir()))} received" in said
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_sending_that_is_stopped_while_it_waits_says_at_once_what_is_left(pictures: Path, how: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        words = ("send", str(pictures), "--to", f"http://127.0.0.1:{deaf.getsockname()[1]}", "--connections", "1")
+        sending = subprocess.Popen([sys.executable, "-c", HEARS_CTRL_C, *words], stderr=subprocess.PIPE, text=True)
+        deaf.settimeout(30)
+        for _ in range(6):  # the seventh attempt comes after 4 to 8 seconds
+            deaf.accept()[0].close()
+    time.sleep(0.2)
+    sending.send_signal(how)
+    began = time.monotonic()
+    _, said = sending.communicate(timeout=60)
+    assert sending.returncode == 130
+    assert "without an answer" in said
+    assert time.monotonic() - began < 3.5
 
 
 def wait_until_more(folder: Path, than: int) -> None:

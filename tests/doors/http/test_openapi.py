@@ -1,6 +1,6 @@
 """What the description promises holds for whatever is sent: every route, made-up requests, every answer checked.
 
-A long run: ``LINGULA_EXAMPLES=500 python -m pytest tests/doors/http/test_openapi.py``.
+A long run: ``LINGULA_TEST_EXAMPLES=500 python -m pytest tests/doors/http/test_openapi.py``.
 """
 
 import os
@@ -34,7 +34,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 Operation = APIOperation[OpenApiParameter, OpenApiResponses, OpenApiSecurityParameters, OpenApiSchema]
 Case = schemathesis.Case[Operation]
-EXAMPLES = int(os.environ.get("LINGULA_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("LINGULA_TEST_EXAMPLES", "5"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -42,6 +42,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+PATIENCE_SECONDS = 300.0  # of one request: a long run shares its machine with others
 STREAM = "/api/v1/events"  # never ends; test_events.py reads it
 
 
@@ -120,7 +121,7 @@ def ask(operation: Operation, served: Served) -> None:
     @given(made_up | on_known if known else made_up)
     def check(case: Case) -> None:
         for headers in served.headers.values():
-            answer = case.call(base_url=served.address, headers=headers)
+            answer = case.call(base_url=served.address, headers=headers, timeout=PATIENCE_SECONDS)
             case.validate_response(answer, checks=CHECKS, headers=headers)
 
     check()

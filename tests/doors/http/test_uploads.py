@@ -272,3 +272,34 @@ def test_whatever_bytes_arrive_are_kept_or_refused_and_never_break_the_server(ho
     assert set(statuses) <= {200, 201, 409, 422}
     assert 422 in statuses
     assert len(list(hospital.system.store.keys(""))) == statuses.count(201)
+
+
+ASKED = {
+    "a radiograph": ("", KEYS[NORTH], made_jpeg()),
+    "no radiograph": ("", KEYS[NORTH], b"Dear colleague"),
+    "an impossible wait": ("?wait=soon", KEYS[NORTH], made_jpeg()),
+    "another site": (f"?site={SOUTH}", KEYS[NORTH], made_jpeg()),
+    "a wrong key": ("", "guessed", made_jpeg()),
+    "a file too large": ("", KEYS[NORTH], bytes(200_000)),
+}
+
+
+@pytest.mark.parametrize(("query", "key", "data"), ASKED.values(), ids=ASKED)
+def test_the_short_way_answers_as_the_router_does(small_hospital: Hospital, query: str, key: str, data: bytes) -> None:
+    def ask() -> tuple[int, dict[str, str], dict[str, object]]:
+        machine = small_hospital.machine()
+        machine.headers["authorization"] = f"Bearer {key}"
+        answer = machine.post(UPLOAD + query, content=data)
+        told = {name: value for name, value in answer.json().items() if name not in {"event_id", "is_new"}}
+        return min(answer.status_code, 201) if answer.is_success else answer.status_code, dict(answer.headers), told
+
+    small_hospital.machine().post(UPLOAD, content=data)  # so that both ways meet a radiograph that is known
+    assert ("POST", UPLOAD) in small_hospital.app.short_ways
+    short = ask()
+    small_hospital.app.short_ways.clear()
+
+    by_the_router = ask()
+
+    for one in (short, by_the_router):
+        one[1].pop("content-length", None)  # the event id is random, but as long as any other
+    assert short == by_the_router

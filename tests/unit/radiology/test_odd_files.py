@@ -347,6 +347,21 @@ def test_odd_columns_cannot_share_their_colours() -> None:
         read_radiograph(as_bytes(dataset))
 
 
+@pytest.mark.parametrize("photometric", ["YBR_FULL_422", "YBR_FULL", "RGB"])
+def test_colours_without_the_number_of_samples_are_refused(photometric: str) -> None:
+    dataset = made_dataset(RGB, photometric=photometric)
+    del dataset.SamplesPerPixel
+
+    with pytest.raises(UnreadablePixels, match="one sample per pixel"):
+        read_radiograph(as_bytes(dataset))
+
+
+def test_a_grey_picture_that_is_called_coloured_is_read() -> None:
+    pixels = read_radiograph(as_bytes(made_dataset(PIXELS, photometric="RGB"))).pixels
+
+    assert np.corrcoef(pixels.ravel(), PIXELS.ravel())[0, 1] > 0.995
+
+
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_forged_depths_of_a_png_do_not_crash(depth: int) -> None:
     data = bytearray(as_png(PIXELS))

@@ -103,6 +103,18 @@ def test_one_writer_s_refusal_leaves_the_others_standing(bench: Bench) -> None:
     assert bench.marks() == {"a", "b"}
 
 
+def test_savepoints_are_made_only_once_somebody_s_work_has_failed(bench: Bench) -> None:
+    said: list[str] = []
+    event.listen(bench.engine, "before_cursor_execute", lambda *words: said.append(words[2]))
+
+    bench.together(mark("a"), mark("b"))
+    assert not [statement for statement in said if "SAVEPOINT" in statement]
+
+    bench.together(mark("c"), mark_then_refuse)
+    assert [statement for statement in said if "SAVEPOINT" in statement]
+    assert bench.marks() == {"a", "b", "c"}
+
+
 def test_one_writer_s_broken_statement_is_translated_and_leaves_the_others_standing(bench: Bench) -> None:
     first, broken, last = bench.together(mark("a"), mark_then_break, mark("b"))
     assert (first, last) == ("a", "b")

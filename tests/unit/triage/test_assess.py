@@ -9,12 +9,13 @@ from made.dicom_files import as_bytes, made_dataset, with_frame
 from made.packages import MAP_SIDE, RULE_IN, RULE_OUT
 from made.pictures import as_jpeg, as_png
 from made.triage import LIKELY, NORTH, UNLIKELY, UNSURE, MadeTriage, made_chest, made_jpeg
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import UID, JPEGBaseline8Bit
 
 from lingula import __version__
 from lingula.errors import BackendUnavailable
 from lingula.radiology.identifiers import InstanceId
 from lingula.radiology.study import Band, Priority, Status
+from lingula.records.records import StoredInstance
 from lingula.triage.assess import assess_bytes
 from lingula.triage.events import AssessmentFailed, InstanceAssessed, InstanceNotEligible
 from lingula.triage.finding import conclude
@@ -167,6 +168,22 @@ def test_what_waits_is_assessed_together_and_each_gets_its_own_answer(triage: Ma
     assert [triage.statement(instance).band for instance in sent] == [Band.LIKELY, Band.UNLIKELY, None, Band.UNSURE]
     refused = [event for event in triage.events if isinstance(event, InstanceNotEligible)]
     assert [event.instance for event in refused] == [lateral]
+
+
+def test_who_waits_is_told_exactly_what_the_record_says(triage: MadeTriage) -> None:
+    told: list[StoredInstance] = []
+    assessor = replace(triage.assessor, hand_over=told.append)
+    damaged = made_dataset(made_chest())
+    damaged.SOPInstanceUID = UID(f"{damaged.SOPInstanceUID}.7")
+    broken = with_frame(damaged, b"\xff\xd8\xff\xe0" + bytes(400) + b"\xff\xd9", JPEGBaseline8Bit)
+    for data in (made_jpeg(LIKELY), made_lateral(), broken):
+        triage.receiver.receive(data, site=NORTH, door="http")
+
+    replace(triage.worker, assessor=assessor).work_once()
+
+    recorded = [triage.records.instance(stored.new.id) for stored in told]
+    assert told == recorded
+    assert {stored.status for stored in told} == {Status.ASSESSED, Status.NOT_ELIGIBLE, Status.FAILED}
 
 
 def test_an_instance_noted_twice_is_assessed_once(triage: MadeTriage) -> None:

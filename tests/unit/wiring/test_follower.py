@@ -14,6 +14,7 @@ from lingula.records.records import Records, TimelineEntry, open_records
 from lingula.triage.events import AssessmentFailed, Event, InstanceNotEligible, InstanceReceived
 from lingula.wiring import EventHub
 from lingula.wiring.follower import OVERLAP, Elsewhere, Follower
+from lingula.wiring.hub import Finished
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SITE, STUDY, INSTANCE = SiteName("north"), StudyId("s1"), InstanceId("i1")
@@ -61,7 +62,7 @@ def other(records: Records, *events: Event) -> None:
 
 @pytest.mark.parametrize("event", [finished(), failed(is_parked=True)], ids=["finished", "parked"])
 def test_who_waits_hears_what_another_process_finished(records: Records, here: EventHub, event: Event) -> None:
-    async def wait() -> bool:
+    async def wait() -> Finished | None:
         waiting = asyncio.create_task(here.wait_for(INSTANCE, 30.0))
         await asyncio.sleep(0.05)
         threading.Thread(target=other, args=(records, received(), event)).start()

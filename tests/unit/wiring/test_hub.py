@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
+from made.arrivals import made_arrival, made_result
 
 from lingula.errors import BackendUnavailable
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
@@ -13,6 +14,7 @@ from lingula.radiology.study import Band, Priority
 from lingula.records.records import Records, TimelineEntry, open_records
 from lingula.triage.events import AssessmentFailed, Event, InstanceAssessed, InstanceReceived, StudyReviewed
 from lingula.wiring import EventHub
+from lingula.wiring.hub import Finished
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SITE, STUDY, INSTANCE = SiteName("st-anne"), StudyId("s1"), InstanceId("i1")
@@ -79,8 +81,8 @@ def test_a_verdict_is_on_the_timeline_when_notify_returns(records: Records) -> N
     assert actions(records) == ["instance_received", "study_reviewed"]
 
 
-def run_waiting(hub: EventHub, notify: Callable[[], None], seconds: float) -> bool:
-    async def wait() -> bool:
+def run_waiting(hub: EventHub, notify: Callable[[], None], seconds: float) -> Finished | None:
+    async def wait() -> Finished | None:
         waiting = asyncio.create_task(hub.wait_for(INSTANCE, seconds))
         await asyncio.sleep(0)
         threading.Thread(target=notify).start()
@@ -110,7 +112,7 @@ def test_an_instance_that_finished_just_before_needs_no_waiting(records: Records
 def test_several_may_wait_for_the_same_instance_and_one_may_give_up(records: Records) -> None:
     hub = EventHub(records.add_timeline, [])
 
-    async def wait() -> list[bool]:
+    async def wait() -> list[Finished | None]:
         patient = asyncio.create_task(hub.wait_for(INSTANCE, 30.0))
         assert not await hub.wait_for(INSTANCE, 0.01)
         also = asyncio.create_task(hub.wait_for(INSTANCE, 30.0))
@@ -118,7 +120,7 @@ def test_several_may_wait_for_the_same_instance_and_one_may_give_up(records: Rec
         hub.notify(assessed())
         return [await patient, await also]
 
-    assert asyncio.run(wait()) == [True, True]
+    assert asyncio.run(wait()) == [Finished(), Finished()]
 
 
 def test_who_listens_hears_once_of_many_changes_after_they_are_written(records: Records) -> None:
@@ -173,3 +175,17 @@ def test_the_timeline_is_written_once_the_records_answer_again() -> None:
     hub.flush()
     assert [entry.action for entry in flickering.entries] == ["instance_received", "instance_assessed"]
     assert seen == [received(), assessed()]
+
+
+def test_who_waits_is_given_what_was_recorded_and_need_not_ask(records: Records) -> None:
+    hub = EventHub(records.add_timeline, [])
+    records.add_instance(made_arrival("i1"))
+    records.save_assessments([made_result("i1")])
+    stored = records.instance(INSTANCE)
+
+    def finish() -> None:
+        hub.hand_over(stored)
+        hub.notify(assessed())
+
+    assert run_waiting(hub, finish, 30.0) == Finished(stored=stored)
+    assert asyncio.run(hub.wait_for(INSTANCE, 0.0)) == Finished()  # whoever comes later asks the record

@@ -3,15 +3,16 @@
 All of them carry S3's own record (``eventName``, ``s3.bucket.name``, ``s3.object.key``) or EventBridge's ``detail``;
 what differs is the wrapping: a list ``Records``, MinIO's ``EventName`` and ``Key`` beside it or its list ``Event`` in
 Redis, an SNS envelope whose ``Message`` is text, an SQS message's ``Body``, a CloudEvent's ``data``. They may be
-nested. Names come with or without ``s3:``. S3's records write keys as a form does (a space is ``+``); EventBridge and
-MinIO's ``Key`` write them plainly.
+nested. Names come with or without ``s3:``. S3's records write keys as a form does (a space is ``+``); EventBridge,
+MinIO's ``Key`` and the records of Ceph write them plainly.
 
 What is read here was sent by others: nothing but `NotANotification` is ever raised, whatever the bytes.
 
 References
 ----------
 Amazon S3 User Guide, "Event message structure" and "EventBridge event message structure"; MinIO, "Bucket
-notifications"; Ceph, "Bucket notifications", S3 record compatibility; CloudEvents 1.0.2, HTTP protocol binding.
+notifications"; Ceph, "Bucket notifications", S3 record compatibility, and src/rgw/rgw_pubsub.cc, which encodes no key;
+CloudEvents 1.0.2, HTTP protocol binding.
 """
 
 import base64
@@ -31,6 +32,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 _PUT = re.compile(
     r"(s3:|com\.amazon(aws)?\.s3\.)?(object[ ]?created\b|objectsynced:create|object_create)", re.IGNORECASE
 )
+_CEPH = "ceph:"  # begins the eventSource of its records
 _LONGEST_WORD = 200  # characters of a version, an entity tag
 
 _Json = Mapping[str, object]
@@ -114,7 +116,10 @@ def _of_object(told: _Json, outer_type: str, depth: int) -> Iterator[ObjectPut]:
         case {"Records": list(inner)} | {"Messages": list(inner)} | {"Event": list(inner)}:
             yield from _puts(inner, outer_type, depth - 1)
         case {"s3": dict(record)}:
-            yield from _of_record(record, _text(told, "eventName") or outer_type)
+            is_plain = _text(told, "eventSource").startswith(_CEPH)
+            yield from _of_record(record, _text(told, "eventName") or outer_type, is_plain=is_plain)
+        case {"s3SchemaVersion": str(), "bucket": dict(), "object": dict()}:
+            yield from _of_record(told, outer_type)
         case {"detail": dict(detail), "detail-type": str(name)}:
             yield from _of_detail(detail, name)
         case {"EventName": str(name), "Key": str(key)}:
@@ -145,15 +150,16 @@ def _content(told: _Json) -> object:
             raise NotANotification("this is no notification of S3, EventBridge, SNS, SQS or a CloudEvent of them")
 
 
-def _of_record(record: _Json, name: str) -> Iterator[ObjectPut]:
+def _of_record(record: _Json, name: str, *, is_plain: bool = False) -> Iterator[ObjectPut]:
     if not name:
         raise NotANotification("a record has no eventName")
     if not _PUT.match(name):
         return
     stored = _inner(record, "object")
+    key = _text(stored, "key")
     yield from _put(
         bucket=_text(_inner(record, "bucket"), "name"),
-        key=_form_decoded(_text(stored, "key")),
+        key=key if is_plain else _form_decoded(key),
         version=_text(stored, "versionId"),
         etag=_text(stored, "eTag"),
         size=stored.get("size"),

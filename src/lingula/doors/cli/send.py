@@ -1,6 +1,7 @@
 """``lingula send``: radiographs go to a Lingula somewhere else, through any of its doors."""
 
 import json
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import typer
 from lingula.doors.cli.exits import OK, UNREADABLE
 from lingula.doors.cli.files import Given, find_files
 from lingula.doors.cli.output import Tally, say, show_line
+from lingula.doors.cli.stopping import stopped_in_order
 
 if TYPE_CHECKING:
     from lingula.doors.sending.patience import Patience
@@ -38,9 +40,11 @@ def send(
     """Send radiographs to a Lingula; ends with 0 if all are kept there, 2 if any was refused."""
     from lingula.doors.sending.patience import Patience
 
-    files, patience = find_files(paths), Patience()
+    files, stop = find_files(paths), threading.Event()
+    patience = Patience(wait=stop.wait)
     counted = Count(patience)
     with (
+        stopped_in_order(),
         closing(open_sender_with_key(to, key, patience)) as sender,
         ThreadPoolExecutor(connections) as pool,
         Tally("sent", len(files)) as tally,
@@ -52,6 +56,7 @@ def send(
                 show_sent(given, sent, as_json=as_json)
                 tally.show(counted.total, len(files))
         finally:
+            stop.set()  # nobody waits any longer
             pool.shutdown(cancel_futures=True)  # after an error nothing more is begun
             tally.end()
             counted.say(len(files) - counted.total)

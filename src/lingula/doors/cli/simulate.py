@@ -21,6 +21,7 @@ from lingula.doors.cli.files import Given, find_files
 from lingula.doors.cli.output import Tally, say
 from lingula.doors.cli.renewed import renew
 from lingula.doors.cli.send import WAYS, Count, open_sender_with_key, show_sent
+from lingula.doors.cli.stopping import stopped_in_order
 from lingula.errors import BackendUnavailable, NotFound, SettingsError
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def simulate(
         work = _Work(
             pool=pool, every_seconds=every, stop=stop, pause=pause, left=count, tally=tally, count=Count(patience)
         )
-        stack.enter_context(pause.heard())
-        _send_all(work, senders)
+        with stopped_in_order(), pause.heard():
+            _send_all(work, senders)
     return exit_code(BackendUnavailable("")) if work.unanswered else OK
 
 

@@ -8,12 +8,13 @@ events say what happened.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -89,7 +90,7 @@ def _parameters() -> list[dict[str, object]]:
 async def upload(request: Request) -> Response:
     """Keep one radiograph and answer only when it is safe; sending it twice is the same as sending it once."""
     door = door_in(request)
-    query = _query_of(request)
+    query = _query_of(request.scope["query_string"])
     caller = await door.sender(request)
     site = site_of(caller, query.site)
     received = (await receive(request, door, site, query.priority)).received
@@ -112,17 +113,13 @@ async def upload(request: Request) -> Response:
     )
 
 
-def _query_of(request: Request) -> UploadQuery:
-    if not request.scope["query_string"]:
-        return _NOTHING_ASKED
+@lru_cache(maxsize=256)  # a sender asks for the same each time
+def _query_of(query_string: bytes) -> UploadQuery:
     try:
-        return UploadQuery.model_validate(dict(request.query_params))
+        return UploadQuery.model_validate(dict(QueryParams(query_string)))
     except ValidationError as error:
         details = [{**one, "loc": ("query", *one["loc"])} for one in error.errors(include_input=False)]
         raise RequestValidationError(details) from error
-
-
-_NOTHING_ASKED = UploadQuery()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +157,9 @@ async def assessed_within(door: Door, received: Received, seconds: float) -> Sto
         return await look()
     hub = door.system.hub
     until = time.monotonic() + min(seconds, door.system.settings.wait_limit_seconds)
-    while await hub.wait_for(received.instance, max(0.0, until - time.monotonic())):
+    while (finished := await hub.wait_for(received.instance, max(0.0, until - time.monotonic()))) is not None:
+        if finished.stored is not None:
+            return finished.stored
         if (stored := await look()).status is not Status.RECEIVED:
             return stored
         hub.forget(received.instance)  # what the hub remembers was before a replay; the record is the truth

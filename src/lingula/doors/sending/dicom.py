@@ -25,9 +25,12 @@ _CONTEXT = 1
 _WARNINGS = range(0xB000, 0xC000)
 _OUT_OF_RESOURCES = range(0xA700, 0xA800)
 _LONGEST_TITLE = 16
-_ADVICE = {  # by what OpenSSL calls it
+_ADVICE = {  # by what OpenSSL or the operating system calls it
     "CERTIFICATE_VERIFY_FAILED": "its certificate is of no authority known here: give &ca=FILE, and the name it states",
     "WRONG_VERSION_NUMBER": "it speaks no TLS there: leave out tls=1, or ask for its other port",
+    "Connection refused": "nobody listens there: see whether it runs and the port is right",
+    "Name or service not known": "check the spelling, or the name service",
+    "timed out": "see whether it runs and no firewall is between",
 }
 _SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
 _REJECTIONS = {

@@ -86,7 +86,7 @@ def main() -> None:
             sys.exit(str(reason))
     if words.only == DEFAULT:
         for name, what in WHEN_ASKED.items():
-            say(f"not measured unless asked for: --only {name} ({what})")
+            say(f"not measured unless asked for: make bench ONLY={name} ({what})")
 
 
 def _words() -> argparse.Namespace:

@@ -44,7 +44,7 @@ def test_a_line_says_everything_that_was_measured() -> None:
 
 def test_the_ratio_is_told_beside_what_was_asked() -> None:
     said = verdict("MLServer", 2.0, load(150.0), load(50.0))
-    assert said.strip() == "3.0 times MLServer at 32 connections; asked: 2"
+    assert said.strip() == "3.0 (1.0) times MLServer at 32 connections; asked: 2"
 
 
 def test_one_connection_alone_gets_fewer_and_no_connection_stays_idle() -> None:

@@ -93,12 +93,8 @@ class Assessor:
     _owed: deque[InstanceId] = field(default_factory=deque, repr=False)  # attempts to take back once the record answers
     _settling: Lock = field(default_factory=Lock, repr=False)
 
-    def assess(self, notes: Sequence[Note]) -> None:
-        """Assess a few instances together and take their notes away.
-
-        Instances tried before are suspected of having stopped the program: each is tried alone, one at a time in this
-        process, so that no neighbour is counted down with it. One that was under way twice must first wait a while:
-        whatever stops the program, the others get through, and a program that others stop does not blame it.
+    def assess_untried(self, notes: Sequence[Note]) -> Sequence[Note]:
+        """Assess together what was never tried, take its notes away, and give those that are left for `assess_alone`.
 
         Raises
         ------
@@ -112,11 +108,20 @@ class Assessor:
         untried = self.records.begin_attempts(wanted, only_untried=True)
         self._assess_together(untried)
         finished = {stored.new.id for stored in untried}
-        for note in notes:
-            if note.instance in finished or self._assess_alone(note.instance):
-                self.queue.done(note)
-            else:
-                self.queue.give_back(note, self.suspect_delay_seconds)
+        for note in [note for note in notes if note.instance in finished]:
+            self.queue.done(note)
+        return [note for note in notes if note.instance not in finished]
+
+    def assess_alone(self, note: Note) -> None:
+        """Assess what was tried before, and is suspected of having stopped the program, one at a time in this process.
+
+        So no neighbour is counted down with it. One that was under way twice must wait a while: whatever stops the
+        program, the others get through, and a program that others stop does not blame it. Raises as `assess_untried`.
+        """
+        if self._is_finished_alone(note.instance):
+            self.queue.done(note)
+        else:
+            self.queue.give_back(note, self.suspect_delay_seconds)
 
     def park(self, instance: InstanceId, reason: str) -> bool:
         """Note that an attempt failed; True if it was the last one, which is then recorded as failed.
@@ -151,7 +156,7 @@ class Assessor:
         )
         return False
 
-    def _assess_alone(self, instance: InstanceId) -> bool:
+    def _is_finished_alone(self, instance: InstanceId) -> bool:
         """Assess an instance that was tried before; False if it must wait first."""
         with self._alone:
             if self._must_wait(instance):

@@ -78,19 +78,25 @@ class Worker:
         """
         notes = self.queue.take(self.batch_size, wait_seconds)
         try:
-            self._assess(notes)
+            self.assess(notes)
         except BackendUnavailable as error:
             for note in notes:
                 self.queue.give_back(note, max(self.retry_delay_seconds, error.retry_after_seconds))
             raise
         return len(notes)
 
-    def _assess(self, notes: Sequence[Note]) -> None:
-        """Assess notes together; if one of them fails unforeseen, each alone, so that it fails alone."""
+    def assess(self, notes: Sequence[Note]) -> None:
+        """Assess notes together; if one of them fails unforeseen, each alone, so that it fails alone.
+
+        Raises
+        ------
+        BackendUnavailable
+            If a place does not answer; the notes not yet done are still leased.
+        """
         if not notes:
             return
         try:
-            self.assessor.assess(notes)
+            left = self.assessor.assess_untried(notes)
         except BackendUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one radiograph's mishap must not stop the others
@@ -98,8 +104,18 @@ class Worker:
             if len(notes) == 1:
                 self._fail(notes[0], error)
                 return
-            for note in notes:
-                self._assess([note])
+            left = notes
+        for note in left:
+            self._assess_alone(note)
+
+    def _assess_alone(self, note: Note) -> None:
+        try:
+            self.assessor.assess_alone(note)
+        except BackendUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the same
+            _log.exception("an assessment stopped unforeseen", extra={"count": 1})
+            self._fail(note, error)
 
     def _fail(self, note: Note, error: Exception) -> None:
         # Only Lingula's own messages are known to carry no identity; of others the type alone is repeated.

@@ -68,6 +68,7 @@ def test_who_has_several_sites_chooses_one(hospital: Hospital) -> None:
     assert 'name="site"' in ada.get("/send", headers=HTML).text
     assert send(ada, {"a.jpeg": made_jpeg()}).status_code == 422
     assert send(ada, {"a.jpeg": made_jpeg()}, site=SOUTH).status_code == 200
+    assert send(ada, {"a.jpeg": made_jpeg()}, site="nowhere").status_code == 422
     assert hospital.system.records.summary({SOUTH}).by_status[Status.RECEIVED] == 1
 
 

@@ -197,6 +197,17 @@ def test_a_person_of_several_sites_says_which_one(hospital: Hospital) -> None:
     assert named.json()["site"] == SOUTH
 
 
+@pytest.mark.parametrize("name", ["", "nroth", "../north", "\u00fc"])
+@pytest.mark.parametrize("path", [UPLOAD, "/dicomweb/studies"])
+def test_who_sees_all_sites_cannot_send_for_one_that_does_not_exist(hospital: Hospital, path: str, name: str) -> None:
+    headers = {"content-type": "application/dicom"}
+    answer = hospital.person("ada").post(path, params={"site": name}, content=made_dicom(), headers=headers)
+
+    assert answer.status_code == 422
+    assert "there is no site" in answer.json()["detail"]
+    assert hospital.system.records.summary(None).unreviewed == 0
+
+
 def test_a_persons_upload_needs_the_sessions_token(hospital: Hospital) -> None:
     browser = hospital.person("tove")
     del browser.headers["x-csrf-token"]

@@ -192,7 +192,7 @@ def test_an_instance_noted_twice_is_assessed_once(triage: MadeTriage) -> None:
     triage.queue.put(instance)
     (again,) = triage.queue.take(1, 0)
 
-    triage.assessor.assess([note, again])
+    triage.worker.assess([note, again])
 
     assert len([event for event in triage.events if isinstance(event, InstanceAssessed)]) == 1
     assert triage.of(instance).attempts == 1
@@ -204,10 +204,10 @@ def test_of_two_workers_at_the_same_instance_one_result_stands_and_is_told(triag
 
     def overtake(_key: str) -> None:
         triage.store.on_get = lambda _key: None
-        triage.assessor.assess([note])
+        triage.worker.assess([note])
 
     triage.store.on_get = overtake
-    triage.assessor.assess([note])
+    triage.worker.assess([note])
 
     assert triage.of(instance).status is Status.ASSESSED
     assert len([event for event in triage.events if isinstance(event, InstanceAssessed)]) == 1
@@ -266,6 +266,21 @@ def test_one_that_fails_unforeseen_fails_alone_and_is_parked_after_three_attempt
     failures = [event for event in triage.events if isinstance(event, AssessmentFailed)]
     assert [(event.attempt, event.is_parked) for event in failures] == [(2, False), (3, True)]
     assert "unforeseen" in caplog.text
+
+
+def test_several_that_fail_are_each_tried_as_often_as_one(triage: MadeTriage) -> None:
+    sent = [triage.send(made_jpeg(seed=seed)) for seed in range(4)]
+    for instance in sent:
+        triage.store.store.delete(triage.of(instance).new.store_key)
+
+    while triage.worker.work_once():
+        pass
+
+    for instance in sent:
+        assert str(triage.statement(instance).reason).startswith(
+            "could not be assessed in 3 attempts: nothing is stored"
+        )
+        assert triage.of(instance).attempts == 3
 
 
 def test_an_original_that_is_gone_is_parked_with_the_reason(triage: MadeTriage) -> None:

@@ -106,7 +106,7 @@ def test_what_arrived_before_the_shadow_or_still_waits_is_left_alone(triage: Mad
     (note,) = triage.queue.take(1, 0)  # a worker is at it
 
     assert triage.shadow.run_once() == 0
-    triage.assessor.assess([note])
+    triage.worker.assess([note])
     assert triage.shadow.run_once() == 1
 
 

@@ -57,7 +57,7 @@ async def predict(request: Request, door: ADoor) -> PredictionShape:
     """Keep and assess one radiograph."""
     caller = await door.sender(request)
     caller.must_read()
-    kept = await uploads.receive(request, door, uploads.site_of(caller, None), None)
+    kept = await uploads.receive(request, door, await uploads.site_of(door, caller, None), None)
     stored = await uploads.assessed_within(door, kept.received, WAIT_SECONDS)
     assessment = stored.assessment if stored else None
     reason = "not assessed in time; look again later" if assessment is None else assessment.reason

@@ -108,7 +108,7 @@ def is_large(path: str) -> bool:
 async def _store(request: Request, study: str | None) -> Response:
     door = door_in(request)
     caller = await door.sender(request)
-    site = uploads.site_of(caller, request.query_params.get("site"))
+    site = await uploads.site_of(door, caller, request.query_params.get("site"))
     if study is not None and not _UID.match(study):
         raise Refused(HTTPStatus.BAD_REQUEST, "Bad request", "the study in the address is no UID")
     _must_take_json(request.headers.get("accept", ""))

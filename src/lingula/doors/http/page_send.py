@@ -58,16 +58,16 @@ class _Batch:
             self.fields[part.field] = part.data[:_LONGEST_FIELD].decode("utf-8", "replace")
         elif part.filename or part.data:  # a browser sends an empty part where nothing was chosen
             self.caller = self.caller or await self.sender()
-            self.results.append(await self.door.in_pool(partial(self._keep, part, self._site())))
+            self.results.append(await self.door.in_pool(partial(self._keep, part, await self._site())))
 
     async def sender(self) -> Caller:
         token = self.request.headers.get(CSRF_HEADER) or self.fields.get(TOKEN_FIELD, "")
         return _person(await self.door.in_pool(lambda: self.door.gate.caller(self.request, token)))
 
-    def _site(self) -> SiteName:
+    async def _site(self) -> SiteName:
         if self.caller is None:
             raise TypeError("the caller is known before a file is kept")
-        return uploads.site_of(self.caller, self.fields.get("site") or None)
+        return await uploads.site_of(self.door, self.caller, self.fields.get("site") or None)
 
     def _keep(self, part: FormPart, site: SiteName) -> FileResult:
         name = part.filename or "file"

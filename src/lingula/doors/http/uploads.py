@@ -92,7 +92,7 @@ async def upload(request: Request) -> Response:
     door = door_in(request)
     query = _query_of(request.scope["query_string"])
     caller = await door.sender(request)
-    site = site_of(caller, query.site)
+    site = await site_of(door, caller, query.site)
     received = (await receive(request, door, site, query.priority)).received
     stored = await assessed_within(door, received, query.wait)
     assessment = AssessmentShape.of(stored.assessment) if stored and stored.assessment else None
@@ -168,7 +168,7 @@ async def assessed_within(door: Door, received: Received, seconds: float) -> Sto
     return None
 
 
-def site_of(caller: Caller, named: str | None) -> SiteName:
+async def site_of(door: Door, caller: Caller, named: str | None) -> SiteName:
     """Give the site a radiograph will belong to.
 
     Raises
@@ -176,13 +176,21 @@ def site_of(caller: Caller, named: str | None) -> SiteName:
     NotAllowed
         If the caller does not belong to the site named.
     Refused
-        422 if a person with several sites named none.
+        422 if a person with several sites named none, or one that does not exist: nobody there would ever see it.
     """
-    if named is not None:
-        if not caller.sees(SiteName(named)):
-            raise NotAllowed(f"you do not send for the site {named!r}; ask an administrator")
-        return SiteName(named)
-    if caller.sites is None or len(caller.sites) != 1:
-        detail = "you belong to several sites; add ?site=NAME to say which one the radiograph belongs to"
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "Which site?", detail)
-    return next(iter(caller.sites))
+    if named is None:
+        if caller.sites is None or len(caller.sites) != 1:
+            raise _which_site("you belong to several sites; add ?site=NAME to say which one the radiograph belongs to")
+        return next(iter(caller.sites))
+    site = SiteName(named)
+    if not caller.sees(site):
+        raise NotAllowed(f"you do not send for the site {named!r}; ask an administrator")
+    if caller.sites is None and site not in await door.in_pool(
+        lambda: {one.name for one in door.system.accounts.sites()}
+    ):
+        raise _which_site(f"there is no site {named!r}; check the spelling")
+    return site
+
+
+def _which_site(detail: str) -> Refused:
+    return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "Which site?", detail)

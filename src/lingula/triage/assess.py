@@ -108,8 +108,12 @@ class Assessor:
         untried = self.records.begin_attempts(wanted, only_untried=True)
         self._assess_together(untried)
         finished = {stored.new.id for stored in untried}
+        if settled := [note for note in notes if note.instance in finished]:
+            self.queue.done(*settled)
         for note in notes:
-            if note.instance in finished or self._assess_alone(note.instance):
+            if note.instance in finished:
+                continue
+            if self._assess_alone(note.instance):
                 self.queue.done(note)
             else:
                 self.queue.give_back(note, self.suspect_delay_seconds)

@@ -16,6 +16,7 @@ import nats
 import pytest
 import redis
 from confluent_kafka import Producer
+from nats.js.api import DiscardPolicy, StreamConfig
 from servers.kafka import KafkaServer, kafka_server
 from servers.nats import nats_server
 from servers.process import free_port
@@ -280,3 +281,20 @@ def test_a_topic_that_is_not_there_and_cannot_be_made_is_told_in_words(kafka: Ka
         pytest.raises(BackendUnavailable, match="cannot be made"),
     ):
         queue.put(InstanceId("i1"))
+
+
+def test_a_note_that_the_stream_refuses_is_told(nats_url: str) -> None:
+    name = uuid.uuid4().hex
+
+    async def make_full_stream() -> None:
+        client = await nats.connect(nats_url)
+        stream = StreamConfig(name=name, subjects=[f"{name}.notes"], max_msgs=1, discard=DiscardPolicy.NEW)
+        await client.jetstream().add_stream(stream)
+        await client.close()
+
+    asyncio.run(make_full_stream())
+    with closing(open_queue(f"{nats_url}/{name}")) as queue:
+        queue.put(InstanceId("i1"))
+        with pytest.raises(BackendUnavailable, match="maximum messages"):
+            queue.put(InstanceId("i2"))
+        assert [note.instance for note in queue.take(2, 1.0)] == ["i1"]

@@ -80,6 +80,29 @@ def test_a_note_that_is_done_never_comes_back(queue: WorkQueue) -> None:
     assert take(queue, wait_seconds=2 * LEASE_SECONDS) == []
 
 
+def test_several_notes_are_done_in_one_call(queue: WorkQueue) -> None:
+    put(queue, "i1", "i2", "i3")
+    notes = [take_one(queue) for _ in range(3)]
+    queue.done(*notes[:2])
+    queue.done()
+    queue.give_back(notes[2], 0.0)
+    assert take_in_turn(queue, 1) == ["i3"]
+    assert take(queue, wait_seconds=0.1) == []
+
+
+def test_what_many_threads_put_at_once_is_all_there(queue: WorkQueue) -> None:
+    names = [f"i{number}" for number in range(100)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda name: queue.put(InstanceId(name)), names))
+    taken: set[str] = set()
+    while len(taken) < 100:
+        notes = queue.take(20, 20.0)
+        assert notes
+        taken |= {str(note.instance) for note in notes}
+        queue.done(*notes)
+    assert taken == set(names)
+
+
 def test_done_twice_is_no_error(queue: WorkQueue) -> None:
     put(queue, "i1", "i2")
     note = take_one(queue)

@@ -130,9 +130,9 @@ class FaultyQueue:
         self.outage.check("queue.take")
         return self.queue.take(at_most, wait_seconds)
 
-    def done(self, note: Note) -> None:
+    def done(self, *notes: Note) -> None:
         self.outage.check("queue.done")
-        self.queue.done(note)
+        self.queue.done(*notes)
 
     def give_back(self, note: Note, delay_seconds: float) -> None:
         self.queue.give_back(note, delay_seconds)

@@ -76,9 +76,10 @@ class KafkaQueue:
                 notes.append(Note(instance=instance, receipt=receipt))
         return notes
 
-    def done(self, note: Note) -> None:
-        """Take a note away for good, even one whose lease has ended."""
-        self._reader.done(note.receipt)
+    def done(self, *notes: Note) -> None:
+        """Take notes away for good, even those whose lease has ended."""
+        for note in notes:
+            self._reader.done(note.receipt)
 
     def give_back(self, note: Note, delay_seconds: float) -> None:
         """Let another thread try again after a delay."""

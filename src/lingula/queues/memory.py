@@ -83,11 +83,12 @@ class MemoryQueue:
                 # A lease begun by another while we wait is seen at the latest when one could have ended.
                 self._changed.wait(min(deadline, self._next_due(), now + self._lease_seconds) - now)
 
-    def done(self, note: Note) -> None:
-        """Take a note away for good, even one whose lease has ended meanwhile."""
+    def done(self, *notes: Note) -> None:
+        """Take notes away for good, even those whose lease has ended meanwhile."""
         with self._changed:
-            if self._leases.pop(note.receipt, None) is None and self._waiting.get(note.instance) == note.receipt:
-                del self._waiting[note.instance]
+            for note in notes:
+                if self._leases.pop(note.receipt, None) is None and self._waiting.get(note.instance) == note.receipt:
+                    del self._waiting[note.instance]
 
     def give_back(self, note: Note, delay_seconds: float) -> None:
         """Let somebody try again after a delay."""

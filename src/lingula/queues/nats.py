@@ -74,9 +74,9 @@ class NatsQueue:
                 notes.append(Note(instance=instance, receipt=receipt))
         return notes
 
-    def done(self, note: Note) -> None:
-        """Take a note away for good, even one whose lease has ended; raises `BackendUnavailable`."""
-        self._stream.done(note.receipt)
+    def done(self, *notes: Note) -> None:
+        """Take notes away for good, even those whose lease has ended; raises `BackendUnavailable`."""
+        self._stream.done(*(note.receipt for note in notes))
 
     def give_back(self, note: Note, delay_seconds: float) -> None:
         """Let somebody try again after a delay; raises `BackendUnavailable`."""

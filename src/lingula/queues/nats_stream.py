@@ -23,8 +23,10 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
-from nats.js.errors import BadRequestError, NoStreamResponseError, NotFoundError
+from nats.js.errors import APIError, BadRequestError, NoStreamResponseError, NotFoundError
 
+from lingula.gathering import Gathering
+from lingula.queues.nats_answers import NatsAnswers
 from lingula.queues.nats_link import ANSWER_SECONDS, NatsLink
 
 _T = TypeVar("_T")
@@ -55,16 +57,30 @@ class NatsStream:
         self._stream: str | None = None  # its name, once it is known to be there
         self._leases: dict[str, float] = {}  # our own: receipts and when they end
         self._lock = Lock()
+        self._answers = NatsAnswers()
+        self._puts = Gathering(self._put_all)
 
     def put(self, data: bytes) -> None:
-        """Publish and wait until the server has it; raises `BackendUnavailable`."""
+        """Publish, perhaps together with what other threads put, and wait until the server has it.
+
+        Raises
+        ------
+        BackendUnavailable
+            If it does not say that it has.
+        """
+        self._puts.ask(data)
+
+    def _put_all(self, some: Sequence[bytes]) -> Sequence[None]:
         (subject,) = self._config.subjects or [""]
 
-        async def publish(client: Client, stream: str) -> None:
+        async def publish(client: Client, _: str) -> None:
             # No Nats-Msg-Id: within its window it would swallow a second note that is wanted, such as a replay's.
-            await client.jetstream().publish(subject, data, timeout=ANSWER_SECONDS, stream=stream)
+            for answer in await self._answers.to(client, [(subject, data) for data in some]):
+                if b'"error"' in answer.data:
+                    raise APIError.from_error(json.loads(answer.data)["error"])
 
         self._do(publish)
+        return [None] * len(some)
 
     def take(self, at_most: int, wait_seconds: float) -> Sequence[tuple[bytes, str]]:
         """Lease up to `at_most` messages and give their data and receipts; raises `BackendUnavailable`."""
@@ -87,9 +103,9 @@ class NatsStream:
             self._leases.update((message.reply, until) for message in messages)
         return [(message.data, message.reply) for message in messages]
 
-    def done(self, receipt: str) -> None:
-        """Take a message away for good; raises `BackendUnavailable`."""
-        self._answer(receipt, b"+ACK")
+    def done(self, *receipts: str) -> None:
+        """Take messages away for good; raises `BackendUnavailable`."""
+        self._answer(receipts, b"+ACK")
 
     def give_back(self, receipt: str, delay_seconds: float) -> None:
         """Let the server hand a message out again after a delay; raises `BackendUnavailable`."""
@@ -97,7 +113,7 @@ class NatsStream:
         with self._lock:
             is_ours = self._leases.get(receipt, 0.0) > time.monotonic()
         if is_ours:  # or else it may be somebody else's already
-            self._answer(receipt, f"-NAK {delay}".strip().encode())
+            self._answer([receipt], f"-NAK {delay}".strip().encode())
 
     def depth(self) -> int:
         """Count messages waiting, delayed, or leased to other processes; raises `BackendUnavailable`."""
@@ -125,16 +141,15 @@ class NatsStream:
         """Close the connection."""
         self._link.close()
 
-    def _answer(self, receipt: str, word: bytes) -> None:
+    def _answer(self, receipts: Sequence[str], word: bytes) -> None:
         async def answer(client: Client) -> None:
-            try:
-                await client.request(receipt, word, timeout=ANSWER_SECONDS)
-            except NoRespondersError:
-                return  # the consumer is no more, and so is this lease
+            with suppress(NoRespondersError):  # the consumer is no more, and so is this lease
+                await self._answers.to(client, [(receipt, word) for receipt in receipts])
 
         self._link.call(answer)
         with self._lock:
-            self._leases.pop(receipt, None)
+            for receipt in receipts:
+                self._leases.pop(receipt, None)
 
     def _do(self, work: Callable[[Client, str], Awaitable[_T]], wait_seconds: float = 0.0) -> _T:
         """Do something with the stream; if the server has lost it, make it and try once more."""

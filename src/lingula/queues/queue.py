@@ -30,8 +30,8 @@ class WorkQueue(Protocol):
     def take(self, at_most: int, wait_seconds: float) -> Sequence[Note]:
         """Lease up to `at_most` notes, waiting up to `wait_seconds` for the first. Raises `BackendUnavailable`."""
 
-    def done(self, note: Note) -> None:
-        """Take a note away for good; doing so twice is no error. Raises `BackendUnavailable`."""
+    def done(self, *notes: Note) -> None:
+        """Take notes away for good; doing so twice is no error. Raises `BackendUnavailable`."""
 
     def give_back(self, note: Note, delay_seconds: float) -> None:
         """Let somebody try again after a delay. Raises `BackendUnavailable`."""

@@ -46,9 +46,10 @@ class RedisQueue:
                 notes.append(Note(instance=instance, receipt=entry.receipt))
         return notes
 
-    def done(self, note: Note) -> None:
-        """Take a note away for good, even one whose lease has ended; raises `BackendUnavailable`."""
-        self._stream.done(note.receipt)
+    def done(self, *notes: Note) -> None:
+        """Take notes away for good, even those whose lease has ended; raises `BackendUnavailable`."""
+        for note in notes:
+            self._stream.done(note.receipt)
 
     def give_back(self, note: Note, delay_seconds: float) -> None:
         """Let somebody try again after a delay; raises `BackendUnavailable`."""

@@ -1,7 +1,7 @@
 """Writers that arrive while the disk is being flushed are committed together by the next flush.
 
 A flush costs far more than the statements before it, so the work of everybody waiting becomes one transaction
-(`lingula.records.gathering`). If somebody's work fails, all of it is rolled back and run once more, each between a
+(`lingula.gathering`). If somebody's work fails, all of it is rolled back and run once more, each between a
 savepoint and its release, so that one's failure leaves the others' standing: failures are rare, and savepoints for
 everybody would cost two statements each.
 
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from lingula.errors import BackendUnavailable
-from lingula.records.gathering import Gathering
+from lingula.gathering import Gathering
 from lingula.records.transactions import Result, Work
 
 Translate = Callable[[SQLAlchemyError], Exception]

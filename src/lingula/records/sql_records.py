@@ -9,9 +9,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
+from lingula.gathering import Gathering
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.records import sql_instances, sql_statements, sql_studies, sql_timeline, sql_worklist
-from lingula.records.gathering import Gathering
 from lingula.records.records import (
     Assessment,
     NewInstance,

@@ -108,8 +108,8 @@ class Assessor:
         untried = self.records.begin_attempts(wanted, only_untried=True)
         self._assess_together(untried)
         finished = {stored.new.id for stored in untried}
-        for note in [note for note in notes if note.instance in finished]:
-            self.queue.done(note)
+        if settled := [note for note in notes if note.instance in finished]:
+            self.queue.done(*settled)
         return [note for note in notes if note.instance not in finished]
 
     def assess_alone(self, note: Note) -> None:

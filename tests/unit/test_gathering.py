@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lingula.errors import BackendUnavailable, Conflict
-from lingula.records.gathering import Gathering
+from lingula.gathering import Gathering
 
 
 class Place:

@@ -86,6 +86,15 @@ def test_of_many_who_send_the_same_at_once_one_is_told_it_is_new(records: Record
     assert len(records.study(StudyId("s1")).instances) == 1
 
 
+def test_of_many_at_the_same_moment_written_otherwise_the_record_is_the_one_that_was_new(records: Records) -> None:
+    ways = [replace(made_arrival(sha256=f"{number:064}"), store_key=f"key-{number}") for number in range(16)]
+    with ThreadPoolExecutor(8) as threads:
+        told = list(threads.map(records.add_instance, ways))
+    (first,) = (way for way, is_new in zip(ways, told, strict=True) if is_new)
+    kept = records.instance(I1).new
+    assert (kept.sha256, kept.store_key) == (first.sha256, first.store_key)
+
+
 def test_an_unknown_instance_is_not_found(records: Records) -> None:
     with pytest.raises(NotFound, match="i1"):
         records.instance(I1)

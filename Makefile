@@ -38,8 +38,8 @@ check: $(VENV)/.extras-train-scale-dev ## what CI runs beside the tests: format,
 	@echo "imports" && $(BIN)/lint-imports --no-logo
 	@echo "docs"    && NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
-bench: $(VENV)/.extras-train-scale-dev ## speed of the whole server beside the limits of this machine
-	@$(BIN)/python -m benchmarks.bench
+bench: $(VENV)/.extras-train-scale-dev ## speed of the whole server beside the limits of this machine; ONLY=peers beside others
+	@$(BIN)/python -m benchmarks.bench $(if $(ONLY),--only $(ONLY))
 
 bench-training: $(VENV)/.extras-train-scale-dev ## speed of training beside Keras/TensorFlow, which it installs under build/
 	@$(BIN)/python -m benchmarks.training_speed

@@ -16,7 +16,10 @@ from benchmarks.doors import measure_dicom, measure_folder
 from benchmarks.embedded import measure_embedded
 from benchmarks.ground import Counts, Ground, LeftOut, say
 from benchmarks.limits import cores, spin_rate
+from benchmarks.peers.measure import measure_peers
 from benchmarks.pressure import measure_pressure
+from benchmarks.server import DidNotStart
+from benchmarks.sustained import measure_sustained
 from lingula.settings import load_settings
 
 _DRIVERS = ("boto3", "nats", "obstore", "pg8000")
@@ -36,7 +39,14 @@ SECTIONS: Mapping[str, tuple[str, Callable[[Ground], None]]] = {
     "places": ("PostgreSQL, S3 and NATS on this machine: HTTP in, durably assessed", _measure_places),
     "folder": ("a watched folder, full from the start", measure_folder),
     "pressure": ("more senders than memory allows", measure_pressure),
+    "sustained": ("one process, 32 connections, without a pause", measure_sustained),
+    "peers": ("beside services as others build them, at 1, 8 and 32 connections", measure_peers),
 }
+WHEN_ASKED = {
+    "sustained": "20,000 radiographs in a row: some minutes and 7 GB of disk",
+    "peers": "beside Flask with Keras, MLServer and BentoML, installed under build/ the first time",
+}
+DEFAULT = tuple(name for name in SECTIONS if name not in WHEN_ASKED)
 
 
 def main() -> None:
@@ -53,6 +63,8 @@ def main() -> None:
         places=words.places,
         folder=words.folder,
         pressure=words.pressure,
+        sustained=words.sustained,
+        peers=words.peers,
     )
     ground = Ground(folder=settings.data / "chest_xray" / "fullres", counts=counts, seconds=words.seconds)
     if not ground.files:
@@ -70,18 +82,25 @@ def main() -> None:
             measure(ground)
         except LeftOut as reason:
             say(f"  left out: {reason}")
+        except DidNotStart as reason:
+            sys.exit(str(reason))
+    if words.only == DEFAULT:
+        for name, what in WHEN_ASKED.items():
+            say(f"not measured unless asked for: make bench ONLY={name} ({what})")
 
 
 def _words() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     every = ",".join(SECTIONS)
-    parser.add_argument("--only", type=_sections, default=tuple(SECTIONS), help=f"sections, of {every}")
+    parser.add_argument("--only", type=_sections, default=DEFAULT, help=f"sections, of {every}")
     parser.add_argument("--alone", type=int, default=400, help="embedded: radiographs one after the other")
     parser.add_argument("--many", type=int, default=3000, help="embedded: radiographs over 32 connections")
     parser.add_argument("--dicom", type=int, default=1000, help="dicom: objects at each number of senders")
     parser.add_argument("--places", type=int, default=1000, help="places: radiographs over 32 connections, each way")
     parser.add_argument("--folder", type=int, default=2000, help="folder: files")
     parser.add_argument("--pressure", type=int, default=600, help="pressure: radiographs at each number of senders")
+    parser.add_argument("--sustained", type=int, default=20_000, help="sustained: radiographs over 32 connections")
+    parser.add_argument("--peers", type=int, default=600, help="peers: radiographs at 8 and at 32 connections")
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds for each part alone")
     return parser.parse_args()
 

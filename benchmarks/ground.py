@@ -27,6 +27,8 @@ class Counts:
     places: int
     folder: int
     pressure: int  # at each number of senders
+    sustained: int
+    peers: int  # at 8 and 32 connections; slow ones get fewer
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ _ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": ACCESS_KEY,
     "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
     "AWS_EC2_METADATA_DISABLED": "true",
-    "RCLONE_VFS_WRITE_BACK": "0s",  # it acknowledges before it has written otherwise, unlike any real server
 }
 _FOREIGN = ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN")
 _BESIDE_PYTHON = (str(Path(sys.executable).parent),)
@@ -114,7 +113,7 @@ def _servers(home: Path) -> Iterator[Places]:
             postgres.start(*_FLUSHING)  # tests run it without, for speed
             (home / "nats").mkdir()
             nats = stack.enter_context(nats_server(home / "nats", free_port()))
-            bucket = stack.enter_context(rclone(home)).url("bucket").partition("?")[2]
+            bucket = stack.enter_context(rclone(home, cache="off")).url("bucket").partition("?")[2]
         except (pytest.skip.Exception, pytest.fail.Exception) as reason:
             raise LeftOut(str(reason)) from reason
         yield Places(postgres=postgres, nats=nats, store=bucket)
@@ -126,7 +125,7 @@ def _described(places: Places) -> Iterator[str]:
     version = _first_line("nats-server", "--version").rpartition("v")[2]
     yield f"NATS {version}: JetStream in files, as shipped: flushed every two minutes; lost notes are written again"
     version = _first_line("rclone", "version").rpartition("v")[2]
-    yield f"S3 by rclone {version}: signatures checked, written through to a folder, which it never flushes by itself"
+    yield f"S3 by rclone {version}: signatures checked, written straight to a folder, which it never flushes by itself"
 
 
 def _first_line(name: str, word: str) -> str:

@@ -16,10 +16,10 @@ from pathlib import Path
 from pydicom.uid import JPEGBaseline8Bit
 
 from benchmarks.dicom_senders import DX, deliver, write_dicoms
-from benchmarks.generator import renewed, request
 from benchmarks.ground import MEBIBYTE, Ground, say
 from benchmarks.kept import Witness
 from benchmarks.server import AE_TITLE, CALLED, Running, running
+from lingula.doors.cli.renewed import renew
 from lingula.doors.dicom.commands import CommandField, write_request
 from lingula.doors.dicom.pdus import PduType, ProposedContext, write_association_request, write_command, write_pdu
 
@@ -56,7 +56,7 @@ def measure_pressure(ground: Ground) -> None:
 
 def _press(server: Running, files: Sequence[bytes], senders: int, count: int) -> int:
     """Send over HTTP from so many connections at once; give how many were kept."""
-    requests = (request(data, "127.0.0.1", server.key, wait_seconds=0) for data in renewed(files, count))
+    requests = (_request(renew(files[number % len(files)]), server.key) for number in range(count))
     told: Counter[str] = Counter()
     started = time.perf_counter()
     asyncio.run(_send_all(server.port, requests, senders, told))
@@ -69,6 +69,15 @@ def _press(server: Running, files: Sequence[bytes], senders: int, count: int) ->
         f"{seconds:.1f} s; {said}; memory {server.peak_bytes() / MEBIBYTE:.0f} MiB at most"
     )
     return told[_KEPT]
+
+
+def _request(data: bytes, key: str) -> bytes:
+    """Write one upload that waits for nothing."""
+    head = (
+        f"POST /api/v1/instances HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/octet-stream\r\nContent-Length: {len(data)}\r\n\r\n"
+    )
+    return head.encode() + data
 
 
 async def _send_all(port: int, requests: Iterator[bytes], senders: int, told: "Counter[str]") -> None:

@@ -20,6 +20,10 @@ _START_SECONDS = 60.0
 _LOOK_SECONDS = 0.005
 
 
+class DidNotStart(Exception):
+    """A server ended before it was ready, or took too long; the text says what it complained of."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Running:
     """A server, whole or in parts; `port` and `dicom_port` are those of the part that receives."""
@@ -38,6 +42,11 @@ class Running:
     def memory_bytes(self) -> int:
         """Give what all its processes hold in memory now."""
         return sum(process.memory_info().rss for process in self.processes)
+
+    def share_bytes(self) -> int:
+        """Give what all its processes hold in memory now, pages that several share counted once, where that is told."""
+        full = (process.memory_full_info() for process in self.processes)
+        return sum(int(getattr(one, "pss", one.rss)) for one in full)
 
     def peak_bytes(self) -> int:
         """Give the most each of its processes ever held in memory, added up; what they hold now where nobody counts."""
@@ -68,9 +77,9 @@ def running(
         for number, part in enumerate(parts):
             own = {"LINGULA_HTTP_PORT": str(free_port() if number else port)}
             log = home / f"log-{number}"
-            process = stack.enter_context(_process([*_PROGRAM, part], {**environment, **own}, log))
+            process = stack.enter_context(child([*_PROGRAM, part], {**environment, **own}, log))
             processes.append(psutil.Process(process.pid))
-            _wait_until_ready(process, int(own["LINGULA_HTTP_PORT"]), log)
+            wait_until_ready(process, int(own["LINGULA_HTTP_PORT"]), log)
         ready_seconds = time.perf_counter() - started
         while not listens(dicom_port):
             time.sleep(_LOOK_SECONDS)
@@ -89,7 +98,7 @@ def bare_service(folder: Path) -> Iterator[Running]:
     """Start `benchmarks.bare` and wait until it listens."""
     port, log = free_port(), folder / "log"
     started = time.perf_counter()
-    with _process([sys.executable, "-m", "benchmarks.bare", str(port), str(folder)], os.environ, log) as process:
+    with child([sys.executable, "-m", "benchmarks.bare", str(port), str(folder)], os.environ, log) as process:
         while not listens(port):
             if process.poll() is not None:
                 sys.exit(log.read_text(errors="replace")[-3000:])
@@ -133,22 +142,37 @@ def _add_site(environment: Mapping[str, str], watched: str) -> str:
 
 
 @contextmanager
-def _process(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def child(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a program of our own until the block ends; what it complains of goes to `log`."""
     with log.open("wb") as words:
-        process = subprocess.Popen(command, env=dict(environment), stderr=words)  # noqa: S603 - our own program
+        process = subprocess.Popen(command, env=dict(environment), stdout=words, stderr=words)  # noqa: S603 - our own program
     try:
         yield process
     finally:
         stop(process)
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path, *, path: str = "/health/ready") -> None:
+    """Wait until a server that was started answers 200 there.
+
+    Raises
+    ------
+    DidNotStart
+        If it has ended or takes too long; says what it complained of last.
+    """
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if listens(port) and httpx.get(f"http://127.0.0.1:{port}/health/ready", timeout=10).is_success:
+        if listens(port) and _is_ready(f"http://127.0.0.1:{port}{path}"):
             return
         time.sleep(_LOOK_SECONDS)
-    sys.exit(f"the server did not start:\n{log.read_text(errors='replace')[-3000:]}")
+    raise DidNotStart(f"the server did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=10).is_success
+    except httpx.TransportError:
+        return False  # it listens before it answers
 
 
 def _peak_bytes(process: psutil.Process) -> int:

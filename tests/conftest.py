@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["servers.kafka", "servers.nats", "servers.postgres", "servers.redis", "servers.s3"]
+pytest_plugins = [
+    "servers.authority",
+    "servers.kafka",
+    "servers.nats",
+    "servers.postgres",
+    "servers.redis",
+    "servers.s3",
+]
 IS_CI = os.environ.get("CI") == "true"
 
 

@@ -56,6 +56,8 @@ FIELDS = (
     "error",
     "count",
     "address",
+    "likeness",
+    "differs_in",
 )
 _QUOTING = (
     "pydicom",

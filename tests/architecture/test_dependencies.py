@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -11,7 +12,8 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Used by name or by another library, never imported by us.
 BEHIND = {"httptools": "uvicorn's parser", "uvloop": "uvicorn's loop", "rich": "typer's help and our progress bars"}
-TRAINED_WITH = {"onnx", "onnxscript", "torchvision"}  # torch.onnx.export imports the first two, timm the third
+TRAINED_WITH = {"onnx", "onnxscript"}  # torch.onnx.export imports them
+ONE_FILE = {"lingula/training/networks/timm_network.py": "timm"}
 OPTIONAL = {"lingula/triage/openvino.py": "openvino"}
 
 
@@ -74,6 +76,41 @@ def test_training_imports_what_its_extra_installs_and_no_more() -> None:
     declared = {plain(one) for one in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["train"])}
     found = set()
     for path in (ROOT / "src/lingula/training").rglob("*.py"):
-        found |= {plain(owners[name][0]) for name in imported(path)}
+        optional = ONE_FILE.get(path.relative_to(ROOT / "src").as_posix())
+        found |= {plain(owners[name][0]) for name in imported(path) if name != optional}
     assert found <= declared
     assert {plain(one) for one in PROJECT["optional-dependencies"]["train"]} <= found | TRAINED_WITH
+
+
+def test_what_tests_everything_installs_timm_too() -> None:
+    assert extra("timm") == {"timm", "torchvision"}
+    assert "lingula[timm]" in PROJECT["optional-dependencies"]["dev"]
+
+
+WITHOUT_TIMM = """
+import sys
+for name in ("timm", "torchvision", "huggingface_hub"):
+    sys.modules[name] = None
+import lingula.training.walk
+from lingula.errors import TrainingError
+from lingula.training.export import export_graph
+from lingula.training.networks import LungFinder, Reader, build_classifier
+from lingula.training.recipe import NetworkRecipe
+
+for name in ("small-cnn", "vgg16", "resnet50", "resnet50v2", "lingula"):
+    classifier = build_classifier(NetworkRecipe(name=name, side=32))
+export_graph(Reader(LungFinder((8, 8, 8, 8), 8), classifier).eval())
+for asked in (NetworkRecipe(name="timm/resnet18"), NetworkRecipe(name="resnet50v2", pretrained=True)):
+    try:
+        build_classifier(asked)
+    except TrainingError as error:
+        print(error)
+"""
+
+
+def test_training_needs_torch_alone_and_names_the_extra_that_timms_networks_need() -> None:
+    run = subprocess.run([sys.executable, "-c", WITHOUT_TIMM], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    asked = run.stdout.strip().splitlines()
+    assert len(asked) == 2
+    assert all("pip install 'lingula[timm]'" in line for line in asked)

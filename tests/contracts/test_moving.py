@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from made.arrivals import (
+    NOON,
     NORTH,
     SOUTH,
     after,
     made_arrival,
+    made_refusal,
     made_result,
     made_review,
 )
@@ -17,9 +19,11 @@ from made.home import arrive, made_home, original_of
 
 from lingula.errors import BackendUnavailable, Conflict, NotFound
 from lingula.radiology.identifiers import InstanceId, StudyId
+from lingula.radiology.study import Status
 from lingula.records.accounts import Binding, BindingKind
 from lingula.records.moves import Taken
 from lingula.records.records import RecordsPlace, TimelineEntry, open_records
+from lingula.records.reviews import Claim
 from lingula.stores.store import open_store
 from lingula.wiring.moving import Ends, MoveTally, count_studies, move_sites, sites_to_move
 
@@ -93,6 +97,39 @@ def test_carrying_again_changes_nothing_and_carries_what_came_since(ends: Ends) 
     assert (since.by_outcome[Taken.RENEWED], since.by_outcome[Taken.NEW], since.by_outcome[Taken.THERE]) == (1, 1, 3)
     assert (since.originals, since.log_lines) == (2, 1)
     assert ends.to_records.records.study(StudyId("s1")) == giving.records.study(StudyId("s1"))
+
+
+def test_a_failure_that_was_set_back_since_is_tried_again_at_the_other_place(ends: Ends) -> None:
+    moved(ends)
+    ends.from_records.records.reopen(InstanceId("i3"))
+    tally = moved(ends)
+    assert (tally.by_outcome[Taken.RENEWED], tally.by_outcome[Taken.THERE]) == (1, 3)
+    assert ends.to_records.records.instance(InstanceId("i3")).status is Status.RECEIVED
+    assert ends.to_records.records.study(StudyId("s2")) == ends.from_records.records.study(StudyId("s2"))
+    assert moved(ends).by_outcome[Taken.THERE] == 4
+
+
+def test_a_failure_that_was_set_back_at_the_other_place_is_left_so(ends: Ends) -> None:
+    moved(ends)
+    ends.to_records.records.reopen(InstanceId("i3"))
+    assert moved(ends).by_outcome[Taken.THERE] == 4
+    assert ends.to_records.records.instance(InstanceId("i3")).status is Status.RECEIVED
+
+
+def test_a_failure_that_was_set_back_and_failed_again_there_is_ahead(ends: Ends) -> None:
+    moved(ends)
+    for records in (ends.to_records.records, ends.from_records.records):
+        records.reopen(InstanceId("i3"))
+    ends.to_records.records.save_assessments([made_refusal("i3", Status.FAILED, "again")])
+    assert moved(ends).by_outcome[Taken.AHEAD] == 1
+    assert ends.to_records.records.instance(InstanceId("i3")).status is Status.FAILED
+
+
+def test_a_claim_made_since_is_not_carried_and_keeps_nothing_from_being_there(ends: Ends) -> None:
+    moved(ends)
+    ends.from_records.records.claim(StudyId("s3"), Claim(reviewer="ann", until=after(60)), NOON)
+    assert moved(ends).by_outcome[Taken.THERE] == 4
+    assert ends.to_records.records.study(StudyId("s3")).claim is None
 
 
 def test_a_study_on_which_work_has_gone_on_there_is_left_alone(ends: Ends) -> None:

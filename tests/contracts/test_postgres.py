@@ -22,13 +22,13 @@ from servers.process import free_port, program
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import IntegrityError
 
-from lingula.errors import BackendUnavailable, Conflict, SettingsError
+from lingula.errors import BackendUnavailable, Conflict, NotFound, SettingsError
 from lingula.radiology.identifiers import InstanceId, PatientName, SourceName, StudyId
 from lingula.radiology.study import Band, Status
 from lingula.records.metadata import metadata
 from lingula.records.postgres_address import address_of
 from lingula.records.postgres_transactions import PostgresTransactions
-from lingula.records.records import Records, RecordsPlace, TimelineEntry, open_records
+from lingula.records.records import Records, RecordsPlace, StoredInstance, TimelineEntry, open_records
 from lingula.records.reviews import Claim
 from lingula.records.schema import migrate
 
@@ -73,7 +73,7 @@ def at_once(*work: Callable[[], object]) -> list[object]:
         gate.wait(30)
         try:
             return one()
-        except (Conflict, BackendUnavailable) as error:
+        except (Conflict, NotFound, BackendUnavailable) as error:
             return error
 
     with ThreadPoolExecutor(len(work)) as threads:
@@ -88,6 +88,34 @@ def test_an_instance_that_arrives_at_two_programs_at_once_is_new_to_one_of_them(
             assert sorted(map(bool, told)) == [False, True]
         study = programs[0].study(StudyId("s1"))
         assert len(study.instances) == 20
+
+
+def test_what_arrives_at_once_is_recorded_together_and_a_conflict_is_its_own(postgres_database: str) -> None:
+    records = open_records(postgres_database).records
+    records.add_instance(made_arrival("known", "s-known"))
+    news = [made_arrival(f"i{number}", f"s{number % 3}") for number in range(12)]
+    changed = replace(made_arrival("known", "s-other"), sha256="f" * 64)
+    again = made_arrival("known", "s-known")
+    told = at_once(*(lambda new=new: records.add_instance(new) for new in [*news, changed, again, news[0]]))
+    assert told.count(True) == 12
+    assert told[13] is False
+    assert sorted([str(told[0]), str(told[14])]) == ["False", "True"]
+    assert isinstance(told[12], Conflict)
+    for number in range(3):
+        assert len(records.study(StudyId(f"s{number}")).instances) == 4
+    with pytest.raises(NotFound):
+        records.study(StudyId("s-other"))  # nothing of what was refused stays
+    records.close()
+
+
+def test_what_is_looked_up_at_once_is_each_its_own(postgres_database: str) -> None:
+    records = open_records(postgres_database).records
+    for number in range(8):
+        records.add_instance(made_arrival(f"i{number}", "s1"))
+    found = at_once(*(lambda number=number: records.instance(InstanceId(f"i{number}")) for number in range(10)))
+    assert [one.new.id for one in found if isinstance(one, StoredInstance)] == [f"i{number}" for number in range(8)]
+    assert all(isinstance(one, NotFound) for one in found[8:])
+    records.close()
 
 
 def test_a_study_whose_instances_arrive_and_are_assessed_at_once_follows_all_of_them(postgres_database: str) -> None:

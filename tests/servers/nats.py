@@ -13,9 +13,19 @@ PROGRAM, PACKAGE = "nats-server", "nats-server"
 
 
 @contextmanager
-def nats_server(folder: Path, port: int) -> Iterator[str]:
+def nats_server(folder: Path, port: int, *options: str) -> Iterator[str]:
     """Run it until the block ends, and give ``nats://host:port``."""
-    command = [program(PROGRAM, package=PACKAGE), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder)]
+    command = [
+        program(PROGRAM, package=PACKAGE),
+        "-a",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-js",
+        "-sd",
+        str(folder),
+        *options,
+    ]
     with running(command, is_ready=lambda: listens(port), log=folder / "nats.log"):
         yield f"nats://127.0.0.1:{port}"
 

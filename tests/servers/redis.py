@@ -13,11 +13,11 @@ PROGRAM, PACKAGE = "redis-server", "redis-server"
 
 
 @contextmanager
-def redis_server(folder: Path, port: int, *, keeps: bool = False) -> Iterator[str]:
+def redis_server(folder: Path, port: int, *options: str, keeps: bool = False) -> Iterator[str]:
     """Run it until the block ends, and give ``redis://host:port``."""
     durable = ["--appendonly", "yes", "--appendfsync", "always"] if keeps else ["--appendonly", "no"]
     command = [program(PROGRAM, package=PACKAGE), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-    command += ["--save", "", *durable]
+    command += ["--save", "", *durable, *options]
     with running(command, is_ready=lambda: listens(port), log=folder / "redis.log"):
         yield f"redis://127.0.0.1:{port}"
 

@@ -65,13 +65,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return drawn_data(tmp_path_factory.mktemp("other") / "data", CHESTS)
 
 
-def trained(folder: Path, data: Path, **words: object) -> tuple[Run, Findings]:
+def trained(folder: Path, data: Path, *overrides: str, **words: object) -> tuple[Run, Findings]:
     """Train the recipe above with some of its words."""
     torch.set_num_threads(1)
+    folder.mkdir(exist_ok=True)
     usual: dict[str, object] = {"sample": CHESTS, "by": "patient", "test": 0.0, "epochs": 1, "rate": 1e-3}
     recipe = folder / "other.toml"
     recipe.write_text(RECIPE.format(**(usual | words)))
-    run = begin_run(recipe, folder / "run", data)
+    run = begin_run(recipe, folder / "run", data, overrides)
     return run, train_run(run, progress=lambda _: None, say=lambda _: None)
 
 
@@ -100,6 +101,21 @@ def test_a_tutorials_recipe_says_that_its_number_flatters_and_why(tmp_path: Path
     shape = {output.name: output.shape for output in package.manifest.outputs}["embedding"]
     assert shape == (0, 16)
     open_session(package.graph, threads=1)
+
+
+def test_a_large_networks_stress_is_judged_on_a_drawn_part_and_nothing_else_changes(tmp_path: Path, data: Path) -> None:
+    network = 'name = "small-cnn"\nsees = "frame"\nside = 32\nmirrored = true'
+    _, whole = trained(tmp_path / "whole", data, network=network)
+    _, part = trained(tmp_path / "part", data, "split.probed=14", network=network)
+
+    assert part.auroc == whole.auroc
+    assert part.tuning_auroc == whole.tuning_auroc
+    assert part.lungs_blanked != whole.lungs_blanked
+    assert part.notes == (
+        *whole.notes[:1],
+        "stress and blanked lungs were judged on 14 of 20 radiographs",
+        *whole.notes[1:],
+    )
 
 
 def test_the_shipped_weights_are_refined_on_a_few_radiographs_and_named(tmp_path: Path, data: Path) -> None:

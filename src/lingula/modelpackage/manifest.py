@@ -30,6 +30,28 @@ class Estimate(_Part):
     low: float
     high: float
 
+    def in_words(self, digits: int = 4, *, signed: bool = False) -> str:
+        """Write the number with its interval; `signed` is for differences.
+
+        >>> Estimate(value=0.5, low=0.25, high=1).in_words(2)
+        '0.50 (0.25 to 1.00)'
+        """
+        return f"{self.value:{_form(digits, signed=signed)}} ({self.interval(digits, signed=signed)})"
+
+    def interval(self, digits: int = 4, *, signed: bool = False) -> str:
+        """Write the interval alone.
+
+        >>> Estimate(value=0, low=-0.0001, high=0.02).interval(2, signed=True)
+        '+0.00 to +0.02'
+        """
+        form = _form(digits, signed=signed)
+        return f"{self.low:{form}} to {self.high:{form}}"
+
+
+def _form(digits: int, *, signed: bool) -> str:
+    """Give the format of a number in which nothing is ever "-0.00"."""
+    return f"{'+' if signed else ''}z.{digits}f"
+
 
 class IntendedUse(_Part):
     """What the package may be used on; everything else is `not eligible`, never quietly assessed."""

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from lingula.errors import BackendUnavailable
-from lingula.queues.address import TLS_OPTIONS, Address
+from lingula.queues.address import TLS_OPTIONS, Address, with_advice
 
 _T = TypeVar("_T")
 
@@ -23,6 +23,19 @@ ANSWER_SECONDS = 5.0
 _CONNECT_SECONDS = 3.0  # how long the first call waits for the connection
 _RECONNECT_EVERY_SECONDS = 0.5
 _PING_EVERY_SECONDS = 5  # two unanswered: the connection is dead, even if nobody said so
+
+
+class _OnlyOverTls(Client):
+    """Says nothing, no password least of all, to a server that offers no TLS.
+
+    The driver goes on in the clear if the server, or whoever sits in between, does not ask for TLS. Its own
+    `tls_handshake_first` needs servers from 2.10.4. To be removed once no older server matters, or the driver refuses.
+    """
+
+    async def _process_info(self, info: dict[str, object], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - the driver's
+        if initial_connection and not info.get("tls_required"):
+            raise NatsError("the server offers no TLS, which tls:// asks for; let it require TLS, or use nats://")
+        await super()._process_info(info, initial_connection)
 
 
 class NatsLink:
@@ -73,7 +86,7 @@ class NatsLink:
 
     def unavailable(self, why: str) -> BackendUnavailable:
         """Make the error that says so."""
-        return BackendUnavailable(f"NATS at {self.where} does not answer: {why}")
+        return BackendUnavailable(f"NATS at {self.where} does not answer: {with_advice(why)}")
 
     def close(self) -> None:
         """Close the connection and end its thread."""
@@ -106,7 +119,7 @@ class NatsLink:
 
     async def _connected(self) -> Client:
         if self._client is None or self._connecting is None:
-            self._client = Client()
+            self._client = Client() if self._tls is None else _OnlyOverTls()
             self._connecting = asyncio.create_task(self._connect(self._client))
         if not self._connecting.done():
             await asyncio.wait([self._connecting], timeout=max(0.0, self._wait_until - time.monotonic()))

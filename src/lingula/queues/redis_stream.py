@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from lingula.errors import BackendUnavailable
-from lingula.queues.address import TLS_OPTIONS, Address, read_address
+from lingula.queues.address import TLS_OPTIONS, Address, read_address, with_advice
 
 _T = TypeVar("_T")
 
@@ -246,7 +246,7 @@ class RedisStream:
         try:
             yield
         except (redis.RedisError, OSError) as error:
-            raise BackendUnavailable(f"Redis at {self._where} does not answer: {error}") from error
+            raise BackendUnavailable(f"Redis at {self._where} does not answer: {with_advice(str(error))}") from error
 
 
 def _fields(flat: Sequence[bytes]) -> dict[str, bytes]:

@@ -4,13 +4,16 @@ Nothing here can be used to get in: passwords are argon2 hashes, sessions and AP
 random secrets. Every method raises `BackendUnavailable` if the place does not answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from lingula.errors import NotFound
 from lingula.radiology.identifiers import SiteName
+
+_MOST_NAMED = 20  # sites in one message
 
 
 class Role(StrEnum):
@@ -80,6 +83,19 @@ class Access:
     who: str
     action: str
     resource: str  # a Lingula id, never an identity
+
+
+def no_such_site(name: str, known: Iterable[str]) -> NotFound:
+    """Give the error that a name is no site's, with the names there are.
+
+    >>> print(no_such_site("nroth", ["south", "north"]))
+    there is no site 'nroth'; there are north, south
+    """
+    names = sorted(known)
+    if not names:
+        return NotFound(f"there is no site {name!r}, nor any other; `lingula sites add NAME` adds one")
+    more = f" and {len(names) - _MOST_NAMED} more (`lingula sites list`)" if len(names) > _MOST_NAMED else ""
+    return NotFound(f"there is no site {name!r}; there are {', '.join(names[:_MOST_NAMED])}{more}")
 
 
 class Accounts(Protocol):

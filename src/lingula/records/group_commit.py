@@ -1,53 +1,36 @@
 """Writers that arrive while the disk is being flushed are committed together by the next flush.
 
-A flush costs far more than the statements before it. One thread at a time leads: it runs the work of everybody
-waiting, flushes once, and hands over to the first who came meanwhile. A lone writer leads at once, without a change of
-threads, so grouping never makes anybody wait longer than the flush under way. If somebody's work fails, all of it is
-rolled back and run once more, each between a savepoint and its release, so that one's failure leaves the others'
-standing: failures are rare, and savepoints for everybody would cost two statements each.
+A flush costs far more than the statements before it, so the work of everybody waiting becomes one transaction
+(`lingula.records.gathering`). If somebody's work fails, all of it is rolled back and run once more, each between a
+savepoint and its release, so that one's failure leaves the others' standing: failures are rare, and savepoints for
+everybody would cost two statements each.
 
 References
 ----------
 DeWitt et al., Implementation Techniques for Main Memory Database Systems, SIGMOD 1984 (group commit).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Lock
-from typing import Generic
+from typing import cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from lingula.errors import BackendUnavailable
+from lingula.records.gathering import Gathering
 from lingula.records.transactions import Result, Work
 
 Translate = Callable[[SQLAlchemyError], Exception]
 
 
-class _Job(Generic[Result]):
-    """One writer's work and what became of it."""
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of one writer's work."""
 
-    __slots__ = ("_error", "_result", "_work", "is_chosen", "is_settled", "woken")
-
-    def __init__(self, work: Work[Result]) -> None:
-        self._work = work
-        self._result: Result
-        self._error: BaseException | None = None
-        self.is_chosen = False  # to lead the next group
-        self.is_settled = False
-        self.woken = Lock()
-        self.woken.acquire()
-
-    def run(self, connection: Connection) -> None:
-        self._result = self._work(connection)
-
-    def fail(self, error: BaseException) -> None:
-        self._error = self._error or error
-
-    def outcome(self) -> Result:
-        if self._error is not None:
-            raise self._error
-        return self._result
+    result: object = None
+    error: Exception | None = None
 
 
 class GroupCommit:
@@ -59,84 +42,75 @@ class GroupCommit:
     def __init__(self, engine: Engine, translate: Translate) -> None:
         self._engine = engine
         self._translate = translate
+        self._gathering = Gathering(self._commit)
         self._connection: Connection | None = None
-        self._guard = Lock()  # over the three below
-        self._waiting: list[_Job[object]] = []
-        self._has_leader = False
+        self._guard = Lock()  # over the two below
+        self._is_committing = False
         self._is_closed = False
 
     def write(self, work: Work[Result]) -> Result:
         """Run work and return when it is durable, perhaps together with others'."""
-        job = _Job(work)
-        with self._guard:
-            if self._is_closed:
-                raise BackendUnavailable("the records are closed; start Lingula again")
-            self._waiting.append(job)  # type: ignore[arg-type]  # what a job gives is known to its owner only
-            must_wait = self._has_leader
-            self._has_leader = True
-        if must_wait:
-            self._wait(job)
-        if not job.is_settled:
-            self._lead()
-        return job.outcome()
+        outcome = self._gathering.ask(work)
+        if outcome.error is not None:
+            raise outcome.error
+        return cast("Result", outcome.result)  # of this very work
 
     def close(self) -> None:
         """Let the group under way finish, then close the connection."""
         with self._guard:
             self._is_closed = True
-            is_idle = not self._has_leader
+            is_idle = not self._is_committing
         if is_idle:
             self._disconnect()
 
-    def _wait(self, job: _Job[Result]) -> None:
-        try:
-            job.woken.acquire()
-        except BaseException:  # Ctrl-C while waiting: leave the queue, or lead if the others already count on it
-            with self._guard:
-                self._waiting = [other for other in self._waiting if other is not job or job.is_chosen]
-            if job.is_chosen:
-                self._lead()
-            raise
-
-    def _lead(self) -> None:
+    def _commit(self, works: Sequence[Work[object]]) -> Sequence[_Outcome]:
         with self._guard:
-            group, self._waiting = self._waiting, []
+            if self._is_closed:
+                return [_Outcome(error=_closed()) for _ in works]
+            self._is_committing = True
         try:
-            self._run_group(group)
+            return self._run(works)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is raised where the work came from
+            if isinstance(error, DBAPIError):
+                self._disconnect()  # whatever state the driver is in, the next group begins afresh
+            return [self._failed(error) for _ in works]
+        except BaseException:
+            self._disconnect()
+            raise
         finally:
             with self._guard:
-                successor = self._waiting[0] if self._waiting else None
-                self._has_leader = successor is not None
-                must_close = self._is_closed and successor is None
-                if successor is not None:
-                    successor.is_chosen = True
-            if successor is not None:
-                successor.woken.release()
+                self._is_committing = False
+                must_close = self._is_closed
             if must_close:
                 self._disconnect()
-            for job in group:
-                job.is_settled = True
-                job.woken.release()
 
-    def _run_group(self, group: list[_Job[object]]) -> None:
-        try:
-            connection = self._connect()
-            if not _run_together(connection, group):
-                with connection.begin():
-                    _run_each(connection, group, self._translate)
-        except BaseException as error:
-            is_theirs = len(group) == 1 or isinstance(error, SQLAlchemyError)
-            for job in group:
-                _fail(job, error if is_theirs else _interrupted(), error, self._translate)
-            if isinstance(error, DBAPIError) or not isinstance(error, Exception):
-                self._disconnect()  # whatever state the driver is in, the next group begins afresh
-            if not isinstance(error, Exception):
-                raise
-
-    def _connect(self) -> Connection:
+    def _run(self, works: Sequence[Work[object]]) -> Sequence[_Outcome]:
         if self._connection is None:
             self._connection = self._engine.connect()
-        return self._connection
+        results = _run_together(self._connection, works)
+        if results is not None:
+            return [_Outcome(result) for result in results]
+        with self._connection.begin():
+            return [self._run_apart(self._connection, work) for work in works]
+
+    def _run_apart(self, connection: Connection, work: Work[object]) -> _Outcome:
+        """Run one writer's work within a transaction of several, so that its failure leaves the others' standing."""
+        connection.exec_driver_sql("SAVEPOINT one_of_many")
+        try:
+            outcome = _Outcome(work(connection))
+        except Exception as error:  # noqa: BLE001  # the same
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT one_of_many")
+            outcome = self._failed(error)
+        connection.exec_driver_sql("RELEASE SAVEPOINT one_of_many")
+        return outcome
+
+    def _failed(self, error: Exception) -> _Outcome:
+        if not isinstance(error, SQLAlchemyError):
+            return _Outcome(error=error)
+        told = self._translate(error)
+        if told is not error:
+            told.__cause__ = error
+        return _Outcome(error=told)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -144,38 +118,20 @@ class GroupCommit:
             connection.close()
 
 
-def _run_together(connection: Connection, group: list[_Job[object]]) -> bool:
-    """Run everybody's work in one transaction; False if one of several failed and nothing was changed."""
+def _run_together(connection: Connection, works: Sequence[Work[object]]) -> Sequence[object] | None:
+    """Run everybody's work in one transaction; None if one of several failed and nothing was changed."""
+    results: list[object] = []
     with connection.begin() as transaction:
-        for job in group:
+        for work in works:
             try:
-                job.run(connection)
+                results.append(work(connection))
             except Exception:
-                if len(group) == 1:
+                if len(works) == 1:
                     raise
                 transaction.rollback()
-                return False
-    return True
+                return None
+    return results
 
 
-def _run_each(connection: Connection, group: list[_Job[object]], translate: Translate) -> None:
-    """Run several writers' work in one transaction, so that one's failure leaves the others' standing."""
-    for job in group:
-        connection.exec_driver_sql("SAVEPOINT one_of_many")
-        try:
-            job.run(connection)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is its owner's and is raised there
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT one_of_many")
-            _fail(job, error, error, translate)
-        connection.exec_driver_sql("RELEASE SAVEPOINT one_of_many")
-
-
-def _fail(job: _Job[object], error: BaseException, cause: BaseException, translate: Translate) -> None:
-    told = translate(error) if isinstance(error, SQLAlchemyError) else error
-    if told is not cause:
-        told.__cause__ = cause
-    job.fail(told)
-
-
-def _interrupted() -> BackendUnavailable:
-    return BackendUnavailable("the records were interrupted while writing; nothing was changed, try again")
+def _closed() -> BackendUnavailable:
+    return BackendUnavailable("the records are closed; start Lingula again")

@@ -30,7 +30,7 @@ def open_postgres(url: str) -> RecordsPlace:
 
     transactions = PostgresTransactions(address_of(url))
     return RecordsPlace(
-        records=SqlRecords(transactions),
+        records=SqlRecords(transactions, gathers=True),
         accounts=SqlAccounts(transactions),
         shadows=SqlShadows(transactions),
         moves=SqlMoves(transactions),

@@ -13,7 +13,7 @@ from datetime import datetime
 from struct import Struct
 from types import NoneType
 
-from pg8000.converters import make_param, string_in, timestamptz_in
+from pg8000.converters import PY_TYPES, make_param, string_in, timestamptz_in
 from pg8000.core import Context
 from pg8000.exceptions import DatabaseError, InterfaceError
 
@@ -94,7 +94,7 @@ def encoded(value: object) -> bytes | None:
     encode = _ENCODERS.get(type(value))
     if encode is not None:
         return encode(value)
-    text = make_param({}, value)
+    text = make_param(PY_TYPES, value)
     return None if text is None else _storable(text)
 
 

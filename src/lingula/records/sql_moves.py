@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, u
 
 from lingula.errors import Conflict, NotFound
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
+from lingula.radiology.study import Status
 from lingula.records.account_tables import accesses, sites, users
 from lingula.records.locks import Lock, take
 from lingula.records.moves import KeptOriginal, Log, LogRows, Row, StudyRows, Taken
@@ -137,7 +138,16 @@ def _compared(there: Mapping[str, Sequence[Row]], given: Mapping[str, Sequence[R
     )
     if known - told:
         return Taken.AHEAD
-    return Taken.RENEWED if told - known else Taken.THERE
+    return Taken.RENEWED if told - known or _is_reopened(there, given) else Taken.THERE
+
+
+def _is_reopened(there: Mapping[str, Sequence[Row]], given: Mapping[str, Sequence[Row]]) -> bool:
+    """Say whether a failure was set back where it comes from; the other place cannot have failed it since by itself.
+
+    Setting back adds no row. A failure at the place that takes would have added a statement, which is looked at before.
+    """
+    failed = {row["id"] for row in there[instances.name] if row["status"] == Status.FAILED.value}
+    return any(row["id"] in failed and row["status"] == Status.RECEIVED.value for row in given[instances.name])
 
 
 def _primary(table: Table, row: Row) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
 from lingula.records import sql_instances, sql_statements, sql_studies, sql_timeline, sql_worklist
+from lingula.records.gathering import Gathering
 from lingula.records.records import (
     Assessment,
     NewInstance,
@@ -30,10 +31,19 @@ _KEY_BYTES = 32
 
 
 class SqlRecords:
-    """What is known of radiographs, their assessments and reviews, in tables."""
+    """What is known of radiographs, their assessments and reviews, in tables.
 
-    def __init__(self, transactions: Transactions) -> None:
+    Parameters
+    ----------
+    gathers
+        Whether what several threads ask at the same time is one transaction: where that is a journey over the network.
+        SQLite's transactions group their commits themselves.
+    """
+
+    def __init__(self, transactions: Transactions, *, gathers: bool = False) -> None:
         self._transactions = transactions
+        self._arrivals = Gathering(self._add_instances) if gathers else None
+        self._looks = Gathering(self._instances_of) if gathers else None
         self._key: bytes | None = None
 
     def installation_key(self) -> bytes:
@@ -44,7 +54,10 @@ class SqlRecords:
 
     def add_instance(self, new: NewInstance) -> bool:
         """Record an arrival."""
-        return self._transactions.write(lambda connection: sql_instances.add_instance(connection, new))
+        return self._arrivals.ask(new) if self._arrivals else self._add_instances([new])[0]
+
+    def _add_instances(self, arrivals: Sequence[NewInstance]) -> Sequence[bool]:
+        return self._transactions.write(lambda connection: sql_instances.add_instances(connection, arrivals))
 
     def begin_attempts(
         self, instances: Sequence[InstanceId], *, only_untried: bool = False
@@ -74,7 +87,14 @@ class SqlRecords:
 
     def instance(self, instance: InstanceId) -> StoredInstance:
         """Give one instance."""
-        return self._transactions.read(lambda connection: sql_instances.instance_of(connection, instance))
+        if self._looks is None:
+            return self._transactions.read(lambda connection: sql_instances.instance_of(connection, instance))
+        if (found := self._looks.ask(instance)) is None:
+            raise sql_instances.unknown(instance)
+        return found
+
+    def _instances_of(self, ids: Sequence[InstanceId]) -> Sequence[StoredInstance | None]:
+        return self._transactions.read(lambda connection: sql_instances.instances_of(connection, ids))
 
     def parked(self, sites: Collection[SiteName] | None, at_most: int) -> Sequence[StoredInstance]:
         """Give failed instances."""

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, literal, or_, 
 from lingula.errors import Conflict, NotFound
 from lingula.radiology.identifiers import SiteName
 from lingula.records.account_tables import bindings, sites
-from lingula.records.accounts import Binding, BindingKind, Site
+from lingula.records.accounts import Binding, BindingKind, Site, no_such_site
 from lingula.records.locks import Lock, take
 
 # What stands for no title and no key: unique for each site as the indexes ask, and no possible title or digest.
@@ -53,7 +53,7 @@ def replace_site(connection: Connection, site: Site) -> None:
     _refuse_taken(connection, site)
     changed = connection.execute(update(sites).where(sites.c.name == site.name).values(_values(site))).rowcount
     if not changed:
-        raise _no_site(site.name)
+        raise no_such_site(site.name, _names(connection))
 
 
 def all_sites(connection: Connection) -> Sequence[Site]:
@@ -84,7 +84,7 @@ def add_binding(connection: Connection, binding: Binding) -> None:
     """Bind one more value to a site."""
     take(connection, Lock.BINDINGS)
     if connection.execute(select(sites.c.name).where(sites.c.name == binding.site)).first() is None:
-        raise _no_site(binding.site)
+        raise no_such_site(binding.site, _names(connection))
     if (owner := _owner(connection, binding.kind, binding.value)) is not None:
         raise Conflict(
             f"this {binding.kind.replace('_', ' ')} belongs to site {owner!r} already; unbind it there first"
@@ -137,8 +137,8 @@ def _refuse_taken(connection: Connection, site: Site) -> None:
         raise taken(site)
 
 
-def _no_site(name: SiteName) -> NotFound:
-    return NotFound(f"there is no site {name!r}; `lingula sites list` shows those there are")
+def _names(connection: Connection) -> Sequence[str]:
+    return connection.execute(select(sites.c.name)).scalars().all()
 
 
 def _not_bound(kind: BindingKind) -> NotFound:

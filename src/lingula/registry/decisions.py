@@ -98,6 +98,13 @@ class Standing:
             return self.line[-2]
         return self.shipped if self.line else None
 
+    @property
+    def ways_back(self) -> Sequence[str]:
+        """The packages that one rollback after the other would go back to, each once, the nearest first."""
+        shipped = [] if self.shipped is None else [self.shipped]
+        earlier = [label for label in reversed([*shipped, *self.line]) if label != self.serving]
+        return list(dict.fromkeys(earlier))
+
     def stage(self, label: str) -> Stage:
         """Say where a package stands."""
         if label == self.serving:

@@ -109,6 +109,10 @@ class Registry:
                 return package
         raise NotFound("no package serves: none is shipped with this program and none was promoted")
 
+    def ways_back(self) -> Sequence[str]:
+        """Give the labels that one rollback after the other would go back to, the nearest first."""
+        return self._standing(self._shelf.state()).ways_back
+
     def shadow(self) -> Decision | None:
         """Give the decision that put a package in shadow, while it lasts."""
         return self._standing(self._shelf.state()).shadow

@@ -38,17 +38,24 @@ class ObjectStore(Protocol):
         """Let go of connections; the last call of all, and calling it twice is no error."""
 
 
-def open_store(url: str) -> ObjectStore:
-    """Open the store a URL names: ``file:///path``, ``s3://bucket/prefix?endpoint=https://host:9000`` or ``memory://``."""
+def open_store(url: str, *, reads_again: bool = False) -> ObjectStore:
+    """Open the store a URL names: ``file:///path``, ``s3://bucket/prefix?endpoint=https://host:9000`` or ``memory://``.
+
+    Parameters
+    ----------
+    reads_again
+        Whether this process soon reads what it puts; a store over the network then has it at hand, within a bound.
+    """
     match urlsplit(url).scheme:
         case "file":
             from lingula.stores.folder import FolderStore
 
             return FolderStore.from_url(url)
         case "s3":
+            from lingula.stores.on_the_way import OnTheWay
             from lingula.stores.s3 import S3Store
 
-            return S3Store.from_url(url)
+            return OnTheWay(S3Store.from_url(url)) if reads_again else S3Store.from_url(url)
         case "memory":
             from lingula.stores.memory import MemoryStore
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
 from lingula.training.metrics import Labels, Scores, check_cases
+from lingula.training.reliability import log_odds
 
 _STEPS = 100
 _PRECISE = 1e-10  # of the loss per radiograph, where Newton's steps end
 _SMALLEST_HALVING = 1e-8
-_LEAST_SAID = 1e-9  # a probability of 0 has no logit
 _RIDGE = 1e-9  # keeps the curvature invertible where every score is the same
 
 
@@ -85,10 +85,9 @@ def recalibrate(labels: Labels, probabilities: Scores, *, prevalence: float | No
     Cox DR, Biometrika 1958;45:562; Van Calster B et al., BMC Medicine 2019;17:230.
     """
     check_cases(labels, probabilities)
-    held = np.clip(probabilities, _LEAST_SAID, 1 - _LEAST_SAID)
-    if held[labels == 1].min() >= held[labels == 0].max():
+    logits = log_odds(probabilities)
+    if logits[labels == 1].min() >= logits[labels == 0].max():
         return None
-    logits = np.log(held / (1 - held))
     scale, bias = _newton(np.stack([logits, np.ones_like(logits)], axis=1), labels.astype(np.float64))
     return Calibration(scale=scale, bias=bias + _shift(labels, prevalence))
 

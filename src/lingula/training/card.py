@@ -125,7 +125,7 @@ def write_card(manifest: Manifest, findings: Findings, recipe: Recipe) -> str:
             ("rule out: below is `unlikely`", points.rule_out),
             ("rule in: at or above is `likely`", points.rule_in),
         ),
-        row=lambda name, value: f"| {name} | {value.value:.4f} | {value.low:.4f} to {value.high:.4f} |",
+        row=lambda name, value: f"| {name} | {value.value:.4f} | {value.interval()} |",
         cell=lambda words: words.replace("|", "\\|").replace("\n", " "),
-        range=lambda value: f"{value.value:.4f} ({value.low:.4f} to {value.high:.4f})",
+        range=lambda value: value.in_words(),
     )

@@ -11,7 +11,7 @@ Tejani AS et al., Radiology: Artificial Intelligence 2024;6(4):e240300, doi:10.1
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lingula.modelpackage.manifest import Estimate, Manifest, OperatingPoint
+from lingula.modelpackage.manifest import Manifest, OperatingPoint
 from lingula.training.evidence import BALANCED, Findings
 from lingula.training.recipe import AugmentRecipe, NetworkRecipe, Recipe, Schedule, Sight
 
@@ -234,8 +234,8 @@ def _evaluation(known: _Known) -> Iterator[tuple[str, str]]:
     yield (
         "robustness",
         (
-            f"{len(stressed)} changes of the radiograph, worst {worst}: AUROC {_with_interval(stressed[worst])}; lungs "
-            f"blanked: {_with_interval(known.findings.lungs_blanked)}"
+            f"{len(stressed)} changes of the radiograph, worst {worst}: AUROC {stressed[worst].in_words()}; lungs "
+            f"blanked: {known.findings.lungs_blanked.in_words()}"
         ),
     )
     yield (
@@ -260,7 +260,7 @@ def _results(known: _Known) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "who they were, part by part", f"{NOT_REPORTED}; {known.manifest.intended_use.population}"
-    yield "performance", f"AUROC {_with_interval(findings.auroc)}"
+    yield "performance", f"AUROC {findings.auroc.in_words()}"
     yield (
         "diagnostic performance",
         (
@@ -268,8 +268,8 @@ def _results(known: _Known) -> Iterator[tuple[str, str]]:
             f"prevalence of {BALANCED:.0%}, calibration error {findings.expected_calibration_error:.4f}"
         ),
     )
-    by_finding = "; ".join(f"{name} {_with_interval(value)}" for name, value in findings.by_finding.items())
-    refused = _with_interval(findings.false_refusal)
+    by_finding = "; ".join(f"{name} {value.in_words()}" for name, value in findings.by_finding.items())
+    refused = findings.false_refusal.in_words()
     yield "failures", f"AUROC by finding: {by_finding or 'none known'}; refused: {refused}; single cases {_WITHIN}"
 
 
@@ -289,9 +289,5 @@ def _rest(known: _Known) -> Iterator[tuple[str, str]]:
     yield "funding", NOT_REPORTED
 
 
-def _with_interval(estimate: Estimate) -> str:
-    return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
-
-
 def _point(point: OperatingPoint) -> str:
-    return f"sensitivity {_with_interval(point.sensitivity)}, specificity {_with_interval(point.specificity)}"
+    return f"sensitivity {point.sensitivity.in_words()}, specificity {point.specificity.in_words()}"

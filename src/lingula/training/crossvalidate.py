@@ -16,8 +16,9 @@ from lingula.training.judging import Judged, judge
 from lingula.training.labelled import Part
 from lingula.training.networks import bare_classifier
 from lingula.training.recipe import Recipe
+from lingula.training.settle import Looker
 from lingula.training.split import Split
-from lingula.training.stages import Lesson, Listeners, Networks, TrainingMaterial, train_networks
+from lingula.training.stages import Lesson, Listeners, TrainingMaterial, train_networks
 from lingula.training.teachers import Teachers
 
 _FILE, _TEACHER = "judged.npz", "classifier.pt"
@@ -39,7 +40,8 @@ def cross_validate(
                 material, lesson, recipe, folder=done.parent, listeners=listeners.in_fold(number + 1)
             )
             torch.save(networks.classifier.state_dict(), done.with_name(_TEACHER))
-            judge(networks, material, lesson.rows, held, recipe=recipe, done=done)
+            looker = Looker(networks.finder, networks.classifier, material.dataset.pixels)
+            judge(looker, lesson.rows, held, recipe=recipe, done=done)
     by = "image" if split.cut.by == "image" else "patient"
     way = f"cross-validation by {by}, {judged} of {split.fold_count} folds"
     return Judged.gather(len(material.dataset), files, way=way)
@@ -83,17 +85,13 @@ def teachers(split: Split, rows: Rows, recipe: Recipe, *, folder: Path) -> Teach
     return Teachers(networks=tuple(networks), of=split.folds[rows])
 
 
-def judge_held_part(
-    networks: Networks, material: TrainingMaterial, split: Split, recipe: Recipe, *, folder: Path
-) -> Judged:
+def judge_held_part(looker: Looker, split: Split, recipe: Recipe, *, folder: Path) -> Judged:
     """Let the networks that are shipped judge the test part, or the tuning part where there is no test part."""
     part = Part.TEST if len(split.rows(Part.TEST)) else Part.TUNING
     held, done = split.rows(part), folder / _FILE
     if not done.exists():
-        judge(networks, material, split.rows(Part.TRAINING), held, recipe=recipe, done=done)
-    return Judged.gather(
-        len(material.dataset), {0: (held, done)}, way=f"the {part.value} part, split by {split.cut.by}"
-    )
+        judge(looker, split.rows(Part.TRAINING), held, recipe=recipe, done=done)
+    return Judged.gather(len(looker.pictures), {0: (held, done)}, way=f"the {part.value} part, split by {split.cut.by}")
 
 
 def is_own_tuning(judged: Judged, split: Split) -> bool:

@@ -107,14 +107,14 @@ class Findings(BaseModel):
         effort = self.effort
         return [
             f"{self.judged}: {self.radiographs} radiographs of {self.patients} patients",
-            f"  AUROC {_text(self.auroc)}" + self._by_folds(),
-            f"  accuracy of the network's own answer {_text(self.accuracy)}",
-            *(f"  AUROC {name} against normal {_text(value)}" for name, value in self.by_finding.items()),
-            *(f"  AUROC {name} {_text(value)}" for name, value in self.stressed.items()),
-            f"  AUROC with the lungs blanked out {_text(self.lungs_blanked)}",
-            f"  real radiographs refused {_text(self.false_refusal)}",
+            f"  AUROC {self.auroc.in_words()}" + self._by_folds(),
+            f"  accuracy of the network's own answer {self.accuracy.in_words()}",
+            *(f"  AUROC {name} against normal {value.in_words()}" for name, value in self.by_finding.items()),
+            *(f"  AUROC {name} {value.in_words()}" for name, value in self.stressed.items()),
+            f"  AUROC with the lungs blanked out {self.lungs_blanked.in_words()}",
+            f"  real radiographs refused {self.false_refusal.in_words()}",
             f"tuning set, {self.tuning_radiographs} radiographs of {self.tuning_patients} patients:",
-            f"  AUROC {_text(self.tuning_auroc)}",
+            f"  AUROC {self.tuning_auroc.in_words()}",
             f"  calibration error {self.expected_calibration_error:.4f}, Brier score {self.brier_score:.4f}",
             *self._points(),
             f"training: {effort.seconds:.0f} s, of it {effort.shipped_seconds:.0f} s for the networks that are shipped",
@@ -132,14 +132,10 @@ class Findings(BaseModel):
             return ["  no operating points"]
         chosen = (("rule out", self.operating_points.rule_out), ("rule in", self.operating_points.rule_in))
         return [
-            f"  {name} at {point.threshold:.4f} ({point.intended}): sensitivity {_text(point.sensitivity)}, "
-            f"specificity {_text(point.specificity)}"
+            f"  {name} at {point.threshold:.4f} ({point.intended}): sensitivity {point.sensitivity.in_words()}, "
+            f"specificity {point.specificity.in_words()}"
             for name, point in chosen
         ]
-
-
-def _text(estimate: Estimate) -> str:
-    return f"{estimate.value:.4f} ({estimate.low:.4f}-{estimate.high:.4f})"
 
 
 def histogram(values: NDArray[np.float64], low: float, high: float) -> Histogram:

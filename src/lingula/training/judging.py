@@ -1,5 +1,6 @@
 """What networks say of radiographs they did not learn from: as they are, under every stress, and without lungs.
 
+Stress and missing lungs multiply the work by fifteen; of a large network a recipe asks them for a part (`probed`).
 What comes out decides nothing about weights; it says what to expect, and a recipe is chosen by its worst case.
 """
 
@@ -21,8 +22,7 @@ from lingula.training.examples import as_tensor
 from lingula.training.networks import FRAME, crop, seen_box
 from lingula.training.outcomes import Outcome
 from lingula.training.recipe import Recipe
-from lingula.training.settle import observe, settle, strange_logits
-from lingula.training.stages import Networks, TrainingMaterial
+from lingula.training.settle import Looker, observe, settle, strange_logits
 from lingula.training.stress import STRESSES
 from lingula.training.train import find_lungs
 
@@ -32,7 +32,7 @@ NOWHERE = -1  # fold of a radiograph that nobody judged
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What was said of each radiograph (N,) by networks that did not learn from it; NaN where it was not judged.
+    """What was said of each radiograph (N,) by networks that did not learn from it; NaN where it was not asked.
 
     Parameters
     ----------
@@ -42,6 +42,8 @@ class Judged:
         Of pneumonia, as the radiograph is and with its lungs blanked out.
     stressed
         One array of logits for each stress.
+    is_probed
+        Which were judged under stress and without lungs as well.
     novelty
         1 at limits that were settled on what the networks learnt from: nobody chooses his own refusal.
     folds
@@ -52,6 +54,7 @@ class Judged:
     logits: NDArray[np.float64]
     stressed: Mapping[str, NDArray[np.float64]]
     blanked: NDArray[np.float64]
+    is_probed: NDArray[np.bool_]
     novelty: NDArray[np.float64]
     folds: NDArray[np.int64]
 
@@ -60,18 +63,32 @@ class Judged:
         """Those that were judged."""
         return np.flatnonzero(self.folds != NOWHERE)
 
+    @property
+    def probed(self) -> Rows:
+        """Those of them that were judged under stress and without lungs as well."""
+        return np.flatnonzero(self.is_probed)
+
     @classmethod
     def gather(cls, count: int, files: Mapping[int, tuple[Rows, Path]], *, way: str) -> "Judged":
         """Put together what `judge` wrote down: for each fold its rows and its file, of `count` radiographs in all."""
         columns = {name: np.full(count, np.nan) for name in ("logits", "blanked", "novelty", *STRESSES)}
-        folds = np.full(count, NOWHERE, np.int64)
+        folds, is_probed = np.full(count, NOWHERE, np.int64), np.zeros(count, np.bool_)
         for number, (held, path) in files.items():
             folds[held] = number
             with np.load(path) as judged:
+                is_probed[held] = judged["is_probed"]
                 for name, column in columns.items():
                     column[held] = judged[name]
         logits, blanked, novelty = (columns.pop(name) for name in ("logits", "blanked", "novelty"))
-        return cls(way=way, logits=logits, blanked=blanked, novelty=novelty, stressed=columns, folds=folds)
+        return cls(
+            way=way,
+            logits=logits,
+            blanked=blanked,
+            is_probed=is_probed,
+            novelty=novelty,
+            stressed=columns,
+            folds=folds,
+        )
 
     def outcomes(self, dataset: Dataset, calibration: Calibration) -> list[Outcome]:
         """Give one line for each judged radiograph, with the probability that `calibration` makes of its logit.
@@ -100,28 +117,41 @@ class Judged:
         ]
 
 
-def judge(
-    networks: Networks, material: TrainingMaterial, learnt: Rows, held: Rows, *, recipe: Recipe, done: Path
-) -> None:
+def judge(looker: Looker, learnt: Rows, held: Rows, *, recipe: Recipe, done: Path) -> None:
     """Judge rows `held` by networks that learnt from rows `learnt`, and write it to `done`, whole or not at all."""
-    finder, classifier = networks.finder, networks.classifier
-    known, pictures = material.dataset.pixels[learnt], material.dataset.pixels[held]
-    seen, before = observe(finder, classifier, pictures), observe(finder, classifier, known)
-    strange = strange_logits(finder, known, recipe.seed)
+    seen, before = looker.at(held), looker.at(learnt)
+    strange = strange_logits(looker.finder, looker.pictures[learnt], recipe.seed)
     settled = settle(before, before, strange, recipe.novelty, scale=1.0, bias=0.0)
-    judged = {"logits": seen.logits, "blanked": blanked_logits(networks, pictures), "novelty": seen.novelty(settled)}
+    is_probed = _drawn(len(held), recipe)
+    pictures = looker.pictures[held[is_probed]]
+    judged = {"logits": seen.logits, "novelty": seen.novelty(settled), "is_probed": is_probed}
+    judged["blanked"] = _among(is_probed, blanked_logits(looker, pictures))
     for name, stress in STRESSES.items():
-        judged[name] = observe(finder, classifier, stress(pictures)).logits
+        stressed = observe(looker.finder, looker.classifier, stress(pictures))
+        judged[name] = _among(is_probed, stressed.logits)
     partial = done.with_name("partial.npz")
     np.savez(partial, allow_pickle=False, **judged)
     partial.replace(done)
 
 
+def _drawn(count: int, recipe: Recipe) -> NDArray[np.bool_]:
+    """Draw which of some radiographs (N,) are probed."""
+    order = np.random.default_rng(recipe.seed).permutation(count)
+    return order < (recipe.split.probed or count)
+
+
+def _among(is_probed: NDArray[np.bool_], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give (N,) with the logits of those that were probed, NaN for the others."""
+    wide = np.full(len(is_probed), np.nan)
+    wide[is_probed] = logits
+    return wide
+
+
 @torch.no_grad()
-def blanked_logits(networks: Networks, pictures: Pictures) -> NDArray[np.float64]:
+def blanked_logits(looker: Looker, pictures: Pictures) -> NDArray[np.float64]:
     """Judge pictures whose lungs are blanked, in the box they had with lungs; an honest network cannot tell."""
-    masks = find_lungs(networks.finder, pictures)[0]
-    classifier = networks.classifier.eval()
+    masks = find_lungs(looker.finder, pictures)[0]
+    classifier = looker.classifier.eval()
     boxes = seen_box(masks, classifier.recipe.sees)
     out: list[Tensor] = []
     for at in range(0, len(pictures), _AT_ONCE):

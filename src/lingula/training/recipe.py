@@ -45,6 +45,12 @@ class SplitRecipe(_Part):
         default=5, ge=0, description="for cross-validation; 0 judges on the test part, or the tuning part"
     )
     judged: int | None = Field(default=None, ge=1, description="of the folds are held out in turn; all if not given")
+    probed: int | None = Field(
+        default=None,
+        ge=10,
+        description="of the radiographs that a pair of networks judges are also judged under stress and with their "
+        "lungs blanked, drawn by the seed; all if not given",
+    )
 
 
 class Schedule(_Part):
@@ -105,6 +111,9 @@ class NetworkRecipe(_Part):
     weights: str | None = Field(default=None, description="a local file of weights, relative to the data folder")
     package: str | None = Field(
         default=None, description="begin with the weights of this .lingula file, or of `shipped`; lingula's own network"
+    )
+    mirrored: bool = Field(
+        default=False, description="while it judges, it also looks at the mirror image; the mean of both decides"
     )
     trainable: Literal["all", "head"] | int = Field(
         default="all", description="a number unfreezes that many layers with weights, counted from the end of the base"

@@ -70,6 +70,16 @@ def brier_parts(labels: Labels, probabilities: Scores, bins: int = BINS) -> Brie
     )
 
 
+def log_odds(probabilities: Scores) -> Scores:
+    """Give the logarithm of p / (1 - p), of any shape; what is nearly 0 or 1 counts as `_LEAST_SAID` away from it.
+
+    >>> log_odds(np.array([0.5, 0.9, 1.0])).round(2).tolist()
+    [0.0, 2.2, 20.72]
+    """
+    held = np.clip(probabilities, _LEAST_SAID, 1 - _LEAST_SAID)
+    return np.asarray(np.log(held / (1 - held)))
+
+
 def log_loss(labels: Labels, probabilities: Scores) -> float:
     """Give the mean negative logarithm of what was said of the label that was so.
 

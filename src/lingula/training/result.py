@@ -103,6 +103,4 @@ def _probe_lines(probes: Probes) -> list[str]:
 
 def write_estimate(estimate: Estimate | None, digits: int = 4) -> str:
     """Write a number with its interval, or that there is none."""
-    if estimate is None:
-        return "undefined"
-    return f"{estimate.value:.{digits}f} ({estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
+    return "undefined" if estimate is None else estimate.in_words(digits)

@@ -26,13 +26,14 @@ from lingula.training.metrics import (
     never_certain,
     weighted_by_score,
 )
+from lingula.training.reliability import log_odds
 
 COVERAGES = (1.0, 0.95, 0.9)
 """At which shares of decided radiographs accuracy is given."""
 _PLACES = np.linspace(0.02, 1, 50)
 _BAND_REPEATS = 500
 _REPEATS = 1000
-_SMALLEST = 1e-9  # of a probability; beyond, all are equally sure
+_SMALLEST = 1e-9  # of the radiographs; less than one of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ def confidence(probabilities: Scores, threshold: float) -> Scores:
     [0.0, 2.2, 2.2]
     """
     # Rounded, because 0.1 and 0.9 are equally far from 0.5 and only arithmetic says otherwise.
-    return np.abs(_log_odds(probabilities) - _log_odds(np.array(threshold))).round(9)
+    return np.abs(log_odds(probabilities) - log_odds(np.array(threshold))).round(9)
 
 
 def weighted_area(wrong: Labels, sureness: Scores, weights: Weights) -> NDArray[np.float64]:
@@ -115,11 +116,6 @@ def weighted_area(wrong: Labels, sureness: Scores, weights: Weights) -> NDArray[
     risks, counted = _risks(wrong, sureness, weights)
     area: NDArray[np.float64] = np.nansum(risks * counted, axis=1) / counted.sum(axis=1)
     return area
-
-
-def _log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    held = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
-    return np.asarray(np.log(held / (1 - held)))
 
 
 def _risks(wrong: Labels, sureness: Scores, weights: Weights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -57,6 +57,21 @@ class Observed:
         return settled.novelty(lung, outlier, self.embeddings)[:, 0].double().numpy()
 
 
+class Looker:
+    """Runs two networks over rows of a data set's pictures (N, 224, 224); rows asked for before are not run again."""
+
+    def __init__(self, finder: LungFinder, classifier: Classifier, pictures: Pictures) -> None:
+        self.finder, self.classifier, self.pictures = finder, classifier, pictures
+        self._seen: dict[bytes, Observed] = {}
+
+    def at(self, rows: NDArray[np.intp]) -> Observed:
+        """Give what the networks say of some rows as they are."""
+        key = rows.tobytes()
+        if key not in self._seen:
+            self._seen[key] = observe(self.finder, self.classifier, self.pictures[rows])
+        return self._seen[key]
+
+
 @torch.no_grad()
 def observe(finder: LungFinder, classifier: Classifier, pictures: Pictures) -> Observed:
     """Run both networks over pictures (N, 224, 224)."""

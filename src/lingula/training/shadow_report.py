@@ -245,17 +245,13 @@ def report_lines(report: ShadowReport, *, most: int = 20) -> list[str]:
         apart = report.differences
         spread = f"standard deviation {apart.standard_deviation:.4f}, greatest {apart.greatest:.4f}"
         lines += [
-            f"  same band {_text(report.agreement)}",
+            f"  same band {report.agreement.in_words()}",
             *_matrix_lines(report.bands, [band.value for band in Band]),
             f"  probability, candidate minus serving: mean {apart.mean:+.4f}, {spread}",
             "    quantiles " + ", ".join(f"{share}: {value:+.4f}" for share, value in apart.quantiles.items()),
         ]
     lines += _matrix_lines(report.statuses, [one.value for one in Status if one is not Status.RECEIVED])
     return [*lines, *_reviewed_lines(report.reviewed), *_disagreement_lines(report.disagreements, most)]
-
-
-def _text(estimate: Estimate) -> str:
-    return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
 
 
 def _matrix_lines(matrix: Mapping[str, Mapping[str, int]], words: Sequence[str]) -> list[str]:
@@ -276,10 +272,8 @@ def _reviewed_lines(reviewed: Reviewed) -> list[str]:
 
 
 def _measured_text(one: Measured) -> str:
-    apart = (
-        f"{one.difference.value:+.4f} ({one.difference.low:+.4f} to {one.difference.high:+.4f}), p {one.p_value:.3g}"
-    )
-    return f"{one.name}: serving {_text(one.serving)}, candidate {_text(one.shadow)}, difference {apart}"
+    apart = f"{one.difference.in_words(signed=True)}, p {one.p_value:.3g}"
+    return f"{one.name}: serving {one.serving.in_words()}, candidate {one.shadow.in_words()}, difference {apart}"
 
 
 def _disagreement_lines(disagreements: Sequence[Disagreement], most: int) -> list[str]:

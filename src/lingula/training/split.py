@@ -11,7 +11,7 @@ if a patient stands in two of them, since nobody would then know which number to
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -111,7 +111,7 @@ class Split:
         by: SplitBy = "patient",
     ) -> Self:
         """Make a split after seeing that no patient is on two sides, unless it was made by image."""
-        patients, torn = _count_torn(dataset.patients, parts, folds)
+        patients, torn = count_torn(dataset.patients, list(zip(parts, folds, strict=True)))
         if torn and by != "image":
             raise TrainingError(f"{torn} patients' radiographs are in two parts or folds; split again by patient")
         return cls(
@@ -180,7 +180,7 @@ def _parts_of_source(dataset: Dataset, strata: Strata, *, tuning: float, test: f
             f"the source puts {unsaid} of {len(said)} radiographs in no part (column split, or folders train, val, "
             "test); name their parts, or split by patient"
         )
-    _, torn = _count_torn(dataset.patients, said.tolist(), [0] * len(said))
+    _, torn = count_torn(dataset.patients, said.tolist())
     if torn:
         raise TrainingError(
             f"the source puts {torn} patients in two of its parts, so what is measured on them would flatter; split "
@@ -254,12 +254,16 @@ def _refuse_missing_labels(labels: NDArray[np.int64], sides: Sequence[str], want
                 raise TrainingError(f"{kind} {side} would have no {name} radiograph; make it larger or add patients")
 
 
-def _count_torn(patients: NDArray[np.str_], parts: Sequence[str], folds: Sequence[int]) -> tuple[int, int]:
-    """Count the patients, and those of them whose radiographs are on more than one side."""
-    sides: dict[str, set[tuple[str, int]]] = {}
-    for patient, side in zip(patients.tolist(), zip(parts, folds, strict=True), strict=True):
-        sides.setdefault(patient, set()).add(side)
-    return len(sides), sum(len(found) > 1 for found in sides.values())
+def count_torn(patients: NDArray[np.str_], sides: Sequence[Hashable]) -> tuple[int, int]:
+    """Count the patients, and those of them whose radiographs are on more than one side.
+
+    >>> count_torn(np.array(["ann", "ann", "bob"]), ["training", "test", "test"])
+    (2, 1)
+    """
+    found: dict[str, set[Hashable]] = {}
+    for patient, side in zip(patients.tolist(), sides, strict=True):
+        found.setdefault(patient, set()).add(side)
+    return len(found), sum(len(own) > 1 for own in found.values())
 
 
 def _digest(keys: Sequence[str], parts: Sequence[str], folds: Sequence[int], by: SplitBy) -> str:

@@ -41,7 +41,7 @@ from lingula.training.predictions import write_predictions
 from lingula.training.quantise import round_graph
 from lingula.training.recipe import Recipe
 from lingula.training.recipe_file import parse_recipe, read_recipe, resolve_recipe
-from lingula.training.settle import observe, settle, strange_logits
+from lingula.training.settle import Looker, settle, strange_logits
 from lingula.training.split import Split, read_split, split_dataset, write_split
 from lingula.training.stages import Lesson, Listeners, Networks, TrainingMaterial, train_networks
 from lingula.training.tracking import Tracking, open_tracking
@@ -125,9 +125,10 @@ def train_run(run: Run, *, progress: Progress, say: Say, environment: Mapping[st
     if split.fold_count:
         judged = cross_validate(material, split, recipe, folder=run.folder, listeners=listeners)
     networks = _train_shipped(run, recipe, material, split, listeners)
+    looker = Looker(networks.finder, networks.classifier, material.dataset.pixels)
     if judged is None:
-        judged = judge_held_part(networks, material, split, recipe, folder=run.folder / "final")
-    findings = _settled(run, recipe, material, split, judged, networks)
+        judged = judge_held_part(looker, split, recipe, folder=run.folder / "final")
+    findings = _settled(run, material, split, judged, networks, looker)
     tracking.finish(findings.measured, (run.recipe_path, run.findings_path, run.history_path))
     for line in findings.lines():
         say(line)
@@ -192,13 +193,12 @@ def _train_shipped(
 
 
 def _settled(
-    run: Run, recipe: Recipe, material: TrainingMaterial, split: Split, judged: Judged, networks: Networks
+    run: Run, material: TrainingMaterial, split: Split, judged: Judged, networks: Networks, looker: Looker
 ) -> Findings:
-    pixels = material.dataset.pixels
-    training, tuning = split.rows(Part.TRAINING), split.rows(Part.TUNING)
-    learnt = observe(networks.finder, networks.classifier, pixels[training])
-    seen = observe(networks.finder, networks.classifier, pixels[tuning])
-    strange = strange_logits(networks.finder, pixels[training], recipe.seed)
+    recipe = read_recipe(run.recipe_path)
+    training = split.rows(Part.TRAINING)
+    learnt, seen = looker.at(training), looker.at(split.rows(Part.TUNING))
+    strange = strange_logits(networks.finder, material.dataset.pixels[training], recipe.seed)
     history = read_history(run.history_path)
     findings, calibration = weigh(recipe, material.dataset, split, judged, seen, history)
     settled = settle(learnt, seen, strange, recipe.novelty, scale=calibration.scale, bias=calibration.bias)

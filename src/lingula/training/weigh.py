@@ -9,7 +9,7 @@ from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import Estimate, OperatingPoints, References
 from lingula.training.calibrate import Calibration, fit_calibration
 from lingula.training.crossvalidate import is_own_tuning
-from lingula.training.dataset import Dataset
+from lingula.training.dataset import Dataset, Rows
 from lingula.training.evidence import BALANCED, Effort, Findings, histogram
 from lingula.training.intervals import clustered_bootstrap, wilson_interval
 from lingula.training.journal import Epoch
@@ -18,7 +18,6 @@ from lingula.training.labelled import Part
 from lingula.training.metrics import (
     Confusion,
     Labels,
-    Statistic,
     auroc,
     brier_score,
     decision_statistic,
@@ -47,9 +46,6 @@ def weigh(
     part = split.rows(Part.TUNING)
     tuned, tuned_patients = dataset.labels[part], dataset.patients[part]
 
-    def measured(logits: NDArray[np.float64], statistic: Statistic = weighted_auroc) -> Estimate:
-        return clustered_bootstrap(statistic, labels, logits[rows], patients, seed=recipe.seed)
-
     calibration, points, trouble = _decide(recipe, tuned, tuning.logits, tuned_patients)
     probabilities = calibration.probability(tuning.logits)
     counted = histogram(probabilities, 0.0, 1.0)  # novelty's follows once its limits are settled
@@ -57,12 +53,12 @@ def weigh(
         judged=judged.way,
         radiographs=len(rows),
         patients=len(set(patients.tolist())),
-        auroc=measured(judged.logits),
+        auroc=_ranking(dataset, judged.logits, rows, recipe),
         fold_aurocs=_fold_aurocs(dataset, judged),
-        accuracy=measured(judged.logits, _OWN_ANSWER),
-        by_finding=_by_finding(dataset, judged, recipe.seed),
-        stressed={name: measured(logits) for name, logits in judged.stressed.items()},
-        lungs_blanked=measured(judged.blanked),
+        accuracy=clustered_bootstrap(_OWN_ANSWER, labels, judged.logits[rows], patients, seed=recipe.seed),
+        by_finding=_by_finding(dataset, judged, recipe),
+        stressed={name: _ranking(dataset, logits, judged.probed, recipe) for name, logits in judged.stressed.items()},
+        lungs_blanked=_ranking(dataset, judged.blanked, judged.probed, recipe),
         false_refusal=_share(judged.novelty[rows] > 1.0),
         tuning_radiographs=len(tuned),
         tuning_patients=len(set(tuned_patients.tolist())),
@@ -110,6 +106,8 @@ def _notes(recipe: Recipe, split: Split, judged: Judged) -> list[str]:
     notes = [] if split.cut.warning is None else [split.cut.warning]
     if is_own_tuning(judged, split):
         notes.append("judged on the tuning part, which also chose calibration and operating points: that flatters them")
+    if len(judged.probed) < len(judged.rows):
+        notes.append(f"stress and blanked lungs were judged on {len(judged.probed)} of {len(judged.rows)} radiographs")
     if recipe.classifier.schedule.patience is not None:
         notes.append("the tuning part also chose the epoch that is kept")
     if (begun := recipe.classifier.network.package) is not None:
@@ -132,13 +130,17 @@ def _fold_aurocs(dataset: Dataset, judged: Judged) -> tuple[float, ...]:
     return tuple(auroc(dataset.labels[judged.folds == fold], judged.logits[judged.folds == fold]) for fold in folds)
 
 
-def _by_finding(dataset: Dataset, judged: Judged, seed: int) -> dict[str, Estimate]:
+def _by_finding(dataset: Dataset, judged: Judged, recipe: Recipe) -> dict[str, Estimate]:
     """Rank each finding of the positives against all negatives."""
     known = judged.rows
     found = {}
     for finding in sorted(set(dataset.findings[known][dataset.labels[known] == 1].tolist())):
         rows = known[(dataset.labels[known] == 0) | (dataset.findings[known] == finding)]
-        found[finding] = clustered_bootstrap(
-            weighted_auroc, dataset.labels[rows], judged.logits[rows], dataset.patients[rows], seed=seed
-        )
+        found[finding] = _ranking(dataset, judged.logits, rows, recipe)
     return found
+
+
+def _ranking(dataset: Dataset, logits: NDArray[np.float64], rows: Rows, recipe: Recipe) -> Estimate:
+    """Give the AUROC of the logits (N,) of some rows."""
+    labels, patients = dataset.labels[rows], dataset.patients[rows]
+    return clustered_bootstrap(weighted_auroc, labels, logits[rows], patients, seed=recipe.seed)

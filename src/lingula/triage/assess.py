@@ -118,7 +118,7 @@ class Assessor:
         So no neighbour is counted down with it. One that was under way twice must wait a while: whatever stops the
         program, the others get through, and a program that others stop does not blame it. Raises as `assess_untried`.
         """
-        if self._is_finished_alone(note.instance):
+        if self._try_alone(note.instance):
             self.queue.done(note)
         else:
             self.queue.give_back(note, self.suspect_delay_seconds)
@@ -156,7 +156,7 @@ class Assessor:
         )
         return False
 
-    def _is_finished_alone(self, instance: InstanceId) -> bool:
+    def _try_alone(self, instance: InstanceId) -> bool:
         """Assess an instance that was tried before; False if it must wait first."""
         with self._alone:
             if self._must_wait(instance):

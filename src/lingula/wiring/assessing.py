@@ -1,8 +1,10 @@
 """What only a process that assesses has: the model, its workers, and whoever follows the shelf and mends the queue."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lingula.errors import NotFound, PackageError
 from lingula.modelpackage.archive import ModelPackage
 from lingula.registry import Registry
 from lingula.settings import Settings
@@ -20,6 +22,7 @@ from lingula.wiring.places import Places
 from lingula.wiring.takeup import EVERY_SECONDS, TakeUp
 
 _SHADOW_EVERY_SECONDS = 0.5  # between two looks for what a candidate has not seen
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +34,49 @@ class Assessing:
 
 
 def load_assessing(settings: Settings, places: Places, registry: Registry, clock: Clock) -> Assessing:
-    """Load the model package that serves, warm.
+    """Load the model package that serves, warm, or the one that a rollback would go back to if it cannot be loaded.
 
     Raises
     ------
     NotFound, PackageDamaged, PackageTooNew
-        If the package cannot be used.
+        If the package that a setting names cannot be used, or none that was promoted.
     """
 
     def load(package: ModelPackage) -> Model:
         return Model(package, engine=Engine(settings.engine), threads=1, largest_batch=settings.batch_size)
 
-    serving = Serving(load(registry.open(settings.package)))
+    serving = Serving(_first_model(registry, settings.package, load))
     shadow = Shadow(store=places.store, records=places.records, shadows=places.shadows, queue=places.queue, clock=clock)
     take_up = TakeUp(
         registry=registry, serving=serving, shadow=shadow, load=load, is_pinned=settings.package is not None
     )
     return Assessing(serving=serving, take_up=take_up)
+
+
+def _first_model(registry: Registry, name: str | None, load: Callable[[ModelPackage], Model]) -> Model:
+    """Load what a setting names, or what people promoted; a server that starts at night follows the shelf's way back.
+
+    A package that somebody rolled back from is never on that way: nobody trusts it any more.
+    """
+    try:
+        return load(registry.open(name))
+    except PackageError as error:
+        if name is not None:
+            raise
+        for label in registry.ways_back():
+            try:
+                model = load(registry.open(label))
+            except (NotFound, PackageError) as worse:
+                _log.error("%s cannot be loaded either: %s", label, worse, extra={"action": "take_up_failed"})
+                continue
+            _log.error(
+                "the promoted package cannot be loaded, %s assesses in its place until it is mended or rolled back: %s",
+                label,
+                error,
+                extra={"action": "package_replaced", "package": label},
+            )
+            return model
+        raise
 
 
 def make_crew(

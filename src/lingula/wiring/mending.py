@@ -1,10 +1,11 @@
 """The little that a command needs to see parked failures and to let them be tried again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from lingula.radiology.identifiers import SiteName
 from lingula.records.records import Records
 from lingula.settings import Settings
 from lingula.triage.receive import Receiver
@@ -19,6 +20,7 @@ class Mending:
 
     records: Records
     upkeep: Upkeep
+    site_names: Callable[[], Sequence[SiteName]]  # every site of which anything is known
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def open_mending(settings: Settings) -> Iterator[Mending]:
     receiver = Receiver(store=places.store, records=places.records, queue=places.queue, notify=hub.notify, clock=clock)
     upkeep = Upkeep(records=places.records, queue=places.queue, store=places.store, receiver=receiver, clock=clock)
     try:
-        yield Mending(records=places.records, upkeep=upkeep)
+        yield Mending(records=places.records, upkeep=upkeep, site_names=places.moves.site_names)
     finally:
         hub.flush()
         places.queue.close()

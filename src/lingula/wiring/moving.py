@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from lingula.errors import Conflict, NotFound
 from lingula.radiology.identifiers import InstanceId, SiteName, StudyId
-from lingula.records.accounts import Accounts, BindingKind
+from lingula.records.accounts import Accounts, BindingKind, no_such_site
 from lingula.records.moves import KeptOriginal, Log, Moves, Taken
 from lingula.records.records import RecordsPlace
 from lingula.stores.store import ObjectStore
@@ -63,7 +63,7 @@ def sites_to_move(ends: Ends, site: str | None) -> Sequence[SiteName]:
     if site is None:
         return known
     if site not in known:
-        raise NotFound(f"nothing is known of site {site!r} at the place to move from; there are {', '.join(known)}")
+        raise no_such_site(site, known)
     return [SiteName(site)]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lingula.errors import SettingsError
 from lingula.queues.queue import WorkQueue, open_queue
 from lingula.records.accounts import Accounts
+from lingula.records.moves import Moves
 from lingula.records.records import Records, open_records
 from lingula.records.shadows import Shadows
 from lingula.settings import Settings
@@ -17,17 +18,23 @@ _OWNER_ONLY = 0o700
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Bytes by key, work waiting, what is known, and who may come in."""
+    """Bytes by key, work waiting, what is known, who may come in, and what can be carried away."""
 
     store: ObjectStore
     queue: WorkQueue
     records: Records
     accounts: Accounts
     shadows: Shadows
+    moves: Moves
 
 
-def open_places(settings: Settings) -> Places:
+def open_places(settings: Settings, *, reads_again: bool = False) -> Places:
     """Open all places; the home folder is made if it is not there.
+
+    Parameters
+    ----------
+    reads_again
+        Whether this process soon reads what it stores.
 
     Raises
     ------
@@ -39,11 +46,12 @@ def open_places(settings: Settings) -> Places:
     _make_home(settings)
     place = open_records(settings.records_url)
     return Places(
-        store=open_store(settings.store_url),
+        store=open_store(settings.store_url, reads_again=reads_again),
         queue=open_queue(settings.queue_url),
         records=place.records,
         accounts=place.accounts,
         shadows=place.shadows,
+        moves=place.moves,
     )
 
 

@@ -133,7 +133,7 @@ def build_system(settings: Settings, clock: Clock = lambda: datetime.now(UTC), p
     """
     must_be_shared(settings, parts)
     registry = Registry(settings.registry, clock=clock)
-    places = open_places(settings)
+    places = open_places(settings, reads_again={Part.RECEIVE, Part.WORK} <= set(parts))
     metrics = Metrics()
     elsewhere = None if is_alone(settings) else Elsewhere.of(places.records)
     hub = EventHub(places.records.add_timeline, [metrics.count, log_event], elsewhere)

@@ -6,6 +6,7 @@ import pytest
 from made.commands import Lingula
 
 from lingula.doors.credentials import is_password
+from lingula.records.accounts import no_such_site
 from lingula.settings import load_settings
 from lingula.wiring.places import open_accounts
 
@@ -57,18 +58,42 @@ def test_a_name_taken_ends_with_5_and_an_unknown_one_with_4(lingula: Lingula, mo
     assert lingula("users", "disable", "nobody").code == 4
 
 
+@pytest.mark.usefixtures("says")
+def test_an_unknown_role_is_refused(lingula: Lingula) -> None:
+    ended = lingula("users", "add", "mara", "--password-stdin", "--role", "boss")
+    assert ended.code == 64
+    assert "there is no role 'boss'" in ended.err
+
+
 @pytest.mark.parametrize(
-    ("words", "said"),
+    "words",
     [
-        (["--role", "boss"], "there is no role 'boss'"),
-        (["--site", "nowhere"], "there is no site 'nowhere'"),
+        ("users", "add", "mara", "--password-stdin", "--site", "nroth"),
+        ("sites", "show", "nroth"),
+        ("sites", "bind", "nroth", "--ae-title", "CT"),
+        ("sites", "unbind", "nroth", "--ae-title", "CT"),
+        ("sites", "new-key", "nroth"),
+        ("sites", "revoke-key", "nroth", "0123456789"),
+        ("failures", "list", "--site", "nroth"),
+        ("failures", "list", "--site", "north", "--site", "nroth"),
+        ("failures", "replay", "--all", "--site", "nroth"),
     ],
 )
 @pytest.mark.usefixtures("says")
-def test_an_unknown_role_or_site_is_refused(lingula: Lingula, words: list[str], said: str) -> None:
-    ended = lingula("users", "add", "mara", "--password-stdin", *words)
-    assert ended.code == 64
-    assert said in ended.err
+def test_a_misspelt_site_is_said_with_those_there_are_by_every_command(
+    lingula: Lingula, words: tuple[str, ...]
+) -> None:
+    lingula("sites", "add", "south")
+    lingula("sites", "add", "north")
+    ended = lingula(*words)
+    assert (ended.code, ended.out) == (4, "")
+    assert "there is no site 'nroth'; there are north, south" in ended.err
+
+
+def test_where_there_are_no_sites_or_very_many_the_command_says_so() -> None:
+    assert str(no_such_site("a", [])) == "there is no site 'a', nor any other; `lingula sites add NAME` adds one"
+    said = str(no_such_site("a", [f"s{number:02}" for number in range(23)]))
+    assert said.endswith("s18, s19 and 3 more (`lingula sites list`)")
 
 
 def test_a_short_password_is_refused_and_not_shown(lingula: Lingula, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,7 @@ def test_failures_are_listed_with_their_reason(lingula: Lingula, system: System)
     (row,) = lingula("failures", "list", "--json").rows
     assert (row["instance"], row["site"], row["reason"]) == (instance, "north", "the pixels are damaged")
     assert "the pixels are damaged" in lingula("failures", "list").out
+    lingula("sites", "add", "south")
     assert lingula("failures", "list", "--site", "south", "--json").rows == []
 
 

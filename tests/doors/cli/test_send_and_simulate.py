@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from made.commands import Lingula
+from made.receivers import served
+from made.triage import made_jpeg
+from servers.authority import Authority
 
 from lingula.doors.cli.simulate import hospitals
 from lingula.errors import SettingsError
@@ -116,3 +119,15 @@ def wait_until_more(folder: Path, than: int) -> None:
     while len([path for path in folder.iterdir() if path.suffix == ".jpg"]) <= than:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("command", ["send", "simulate"])
+def test_an_untrusted_certificate_is_said_by_both_commands(
+    lingula: Lingula, authority: Authority, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "one.jpeg").write_bytes(made_jpeg())
+    with served(authority.identity("web")) as port:
+        words = [str(tmp_path / "one.jpeg")] if command == "send" else ["--source", str(tmp_path), "--count", "1"]
+        ended = lingula(command, "--to", f"https://127.0.0.1:{port}", *words)
+    assert ended.code == 78
+    assert "its certificate is of no authority known here" in ended.err

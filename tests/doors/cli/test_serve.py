@@ -1,6 +1,7 @@
 """The whole program as a hospital meets it: started, sent to, asked, stopped, and the demonstration."""
 
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,3 +127,12 @@ def test_the_demonstration_shows_a_login_fills_the_list_and_leaves_nothing(home:
         assert server.process.returncode == 0
     assert not list(tmp_path.glob("lingula-demo-*"))
     assert not (tmp_path / "real").exists()
+
+
+def test_pressing_ctrl_c_again_hurries_it_and_shows_no_trace(home: Path) -> None:
+    with serving(settings=settings_for(home / "hurried", made_package(home / "made"))) as server:
+        server.process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+        rest = server.interrupt()
+        assert "Traceback" not in rest
+        assert server.process.returncode in {0, 130}

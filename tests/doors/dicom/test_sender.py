@@ -13,6 +13,7 @@ from made.triage import FaultyStore, Outage, made_chest, made_jpeg
 from made.wards import OpenWard, Ward, data_set
 from pydicom.uid import UID
 from servers.orthanc import running_orthanc
+from servers.process import free_port
 from typer.testing import CliRunner
 
 from lingula.doors.cli.main import app
@@ -136,6 +137,18 @@ def test_an_archive_takes_what_we_send(tmp_path: Path) -> None:
             assert sender.send(made_dicom(number=2)).outcome is Outcome.RECEIVED
         (one, _) = archive.api.get("/instances").json()
         assert data_set(archive.api.get(f"/instances/{one}/file").content).nbytes > 480 * 560
+
+
+def test_nobody_listening_and_an_unknown_host_are_told_apart() -> None:
+    where = {
+        f"dicom://LINGULA@127.0.0.1:{free_port()}": "nobody listens there: see whether it runs and the port is right",
+        "dicom://LINGULA@lingula.invalid:11112": "check the spelling, or the name service",
+    }
+    for url, said in where.items():
+        sender = open_sender(url, patience=Patience(attempts=1))
+        with closing(sender), pytest.raises(BackendUnavailable) as nobody:
+            sender.send(made_dicom())
+        assert str(nobody.value).endswith(said)
 
 
 @pytest.mark.parametrize(

@@ -3,61 +3,19 @@
 import ssl
 import subprocess
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made.hospital import made_dicom
 from made.wards import VERIFICATION, OpenWard, associated, context
+from servers.authority import Authority, Identity
 from servers.process import program
 
 from lingula.doors.dicom.wire import Gone
 from lingula.doors.sending.patience import Patience
 from lingula.doors.sending.sender import Outcome, open_sender
 from lingula.errors import BackendUnavailable, SettingsError
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A key and a certificate that an authority has signed."""
-
-    key: Path
-    certificate: Path
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A hospital's own authority; its certificate is `certificate`."""
-
-    folder: Path
-    certificate: Path
-
-    def identity(self, name: str) -> Identity:
-        key, request, made = (self.folder / f"{name}.{ending}" for ending in ("key", "csr", "pem"))
-        names = self.folder / "names"
-        names.write_text("subjectAltName=IP:127.0.0.1\n")
-        _openssl("req", "-newkey", *_EC, "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
-        signing = ("-CA", self.certificate, "-CAkey", self.folder / "ca.key", "-CAcreateserial", "-days", "2")
-        _openssl("x509", "-req", "-in", request, *signing, "-extfile", names, "-out", made)
-        return Identity(key, made)
-
-
-_EC = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
-
-
-def _openssl(*words: str | Path) -> None:
-    found = program("openssl", package="openssl")
-    subprocess.run([found, *(str(word) for word in words)], check=True, capture_output=True, timeout=60)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    folder = tmp_path_factory.mktemp("authority")
-    made = folder / "ca.pem"
-    usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
-    words = ("-nodes", "-keyout", folder / "ca.key", "-out", made, "-subj", "/CN=hospital", "-days", "2", *usage)
-    _openssl("req", "-x509", "-newkey", *_EC, *words)
-    return Authority(folder, made)
 
 
 @pytest.fixture(scope="module")

@@ -107,7 +107,7 @@ def test_nobody_at_the_address_is_tried_again(waits: list[float]) -> None:
     sender = open_sender(
         "http://127.0.0.1:9", None, Patience(wait=waits.append)
     )  # the discard port: nothing listens there
-    with pytest.raises(BackendUnavailable, match="Connection refused"):
+    with pytest.raises(BackendUnavailable, match="nobody listens there"):
         sender.send(b"x")
     sender.close()
     assert len(waits) == ATTEMPTS - 1

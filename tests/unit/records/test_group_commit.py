@@ -49,7 +49,7 @@ class Bench:
             leader = threads.submit(self.group.write, lead)
             assert is_leading.wait(10)
             running = [threads.submit(self.group.write, work) for work in works]
-            while len(self.group._waiting) < len(works):  # noqa: SLF001  # nothing else tells that they have come
+            while len(self.group._gathering._waiting) < len(works):  # noqa: SLF001  # nothing else tells that they have come
                 threading.Event().wait(0.001)
             may_end.set()
             leader.result()

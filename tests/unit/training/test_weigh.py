@@ -1,5 +1,6 @@
 """The numbers of a run, from what was said of each radiograph to what a reader must mind."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from lingula.training.evidence import Findings
 from lingula.training.journal import Epoch
 from lingula.training.judging import NOWHERE, Judged
 from lingula.training.labelled import Part
+from lingula.training.metrics import auroc
 from lingula.training.recipe import Recipe
 from lingula.training.recipe_file import read_recipe
 from lingula.training.settle import Observed
@@ -48,6 +50,7 @@ def said(shift: NDArray[np.float64] | float = 0.0, *, folds: NDArray[np.int64] |
         way="somebody",
         logits=logits,
         stressed=dict.fromkeys(STRESSES, logits),
+        is_probed=where != NOWHERE,
         blanked=np.where(where == NOWHERE, np.nan, np.cos(np.arange(PATIENTS))),
         novelty=np.where(np.arange(PATIENTS) < 12, 1.5, 0.5),
         folds=where,
@@ -93,6 +96,20 @@ def test_only_what_was_judged_counts() -> None:
     assert findings.radiographs == findings.patients == int((split.folds == 0).sum())
     refused = np.mean(np.flatnonzero(some == 0) < 12)
     assert findings.false_refusal.value == pytest.approx(refused)
+
+
+def test_stress_and_blanked_lungs_are_weighed_on_what_was_asked_of_and_the_note_counts_it() -> None:
+    split = split_in(2)
+    whole = said(folds=split.folds)
+    upside_down = np.where(np.arange(PATIENTS) < 40, whole.logits, -whole.logits)  # right where it was asked alone
+    some = replace(whole, is_probed=np.arange(PATIENTS) < 40, stressed=dict.fromkeys(STRESSES, upside_down))
+    findings = weighed(some, split)
+    right = auroc(LABELS[:40], whole.logits[:40])
+    assert {name: value.value for name, value in findings.stressed.items()} == pytest.approx(
+        dict.fromkeys(STRESSES, right)
+    )
+    assert "stress and blanked lungs were judged on 40 of 120 radiographs" in findings.notes
+    assert not any("were judged on" in note for note in weighed(whole, split).notes)
 
 
 def test_a_network_that_ranks_the_wrong_way_round_is_measured_without_operating_points() -> None:

@@ -8,6 +8,7 @@ import pytest
 from made.packages import made_package
 from made.triage import LIKELY, made_jpeg
 
+from lingula.errors import PackageDamaged
 from lingula.modelpackage.archive import read_package
 from lingula.radiology.identifiers import SiteName
 from lingula.radiology.study import Band
@@ -106,6 +107,53 @@ def test_a_package_that_is_damaged_changes_nothing_but_the_log_and_a_metric(
     system.take_up.run_once()
     assert system.package.label == "made-2.0.0"
     assert metric(system, 'lingula_package_is_behind{stage="serving"} 0.0')
+
+
+def test_started_while_the_promoted_package_is_broken_the_way_back_assesses_and_everybody_is_told(
+    flags: dict[str, FlagValue], registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.promote("made-2.0.0", because="better", who="mara")
+    kept = registry.show("made-2.0.0").path
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-100])
+
+    with caplog.at_level(logging.ERROR):
+        started = build_system(load_settings(flags))
+    started.take_up.run_once()
+
+    assert "the promoted package cannot be loaded, made-1.0.0 assesses in its place" in caplog.text
+    assert metric(started, 'lingula_package_is_behind{stage="serving"} 1.0')
+    assert assess(started, 1).package_version == "1.0.0"
+    kept.write_bytes(whole)
+    registry.register(kept)  # says that the shelf changed
+    started.take_up.run_once()
+    assert assess(started, 2).package_version == "2.0.0"
+    assert metric(started, 'lingula_package_is_behind{stage="serving"} 0.0')
+    started.stop()
+
+
+def test_a_package_that_was_rolled_back_from_is_no_way_back(
+    flags: dict[str, FlagValue], registry: Registry, tmp_path: Path
+) -> None:
+    registry.promote("made-2.0.0", because="better", who="mara")
+    registry.rollback(because="too few alarms", who="mara")
+    registry.register(made_package(tmp_path / "c", version="3.0.0"))
+    registry.promote("made-3.0.0", because="better still", who="mara")
+    for label in ("made-1.0.0", "made-3.0.0"):
+        registry.show(label).path.write_bytes(b"")
+
+    started = build_system(load_settings(flags))
+    started.take_up.run_once()
+
+    assert started.package.label.startswith("pneumonia-children-")  # shipped, although made-2.0.0 is whole
+    assert started.take_up.is_behind
+    started.stop()
+
+
+def test_a_broken_package_that_a_setting_names_is_not_replaced(flags: dict[str, FlagValue], registry: Registry) -> None:
+    registry.show("made-2.0.0").path.write_bytes(b"")
+    with pytest.raises(PackageDamaged, match="no whole zip file"):
+        build_system(load_settings({**flags, "package": "made-2.0.0"}))
 
 
 def test_a_file_that_was_mended_is_taken_up_without_another_decision(system: System, registry: Registry) -> None:

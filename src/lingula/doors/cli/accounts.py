@@ -35,14 +35,15 @@ def add_user(
 ) -> None:
     """Add a person; the password is asked for."""
     from lingula.radiology.identifiers import SiteName
-    from lingula.records.accounts import Role, User
+    from lingula.records.accounts import Role, User, no_such_site
 
     if role not in list(Role):
         raise typer.BadParameter(f"there is no role {role!r}; it is {_ROLES}")
     wanted = frozenset(SiteName(one) for one in site) if site else None
     with open_accounts_here() as accounts:
-        if wanted and (unknown := wanted - {one.name for one in accounts.sites()}):
-            raise typer.BadParameter(f"there is no site {min(unknown)!r}; `lingula sites list` shows them")
+        known = {one.name for one in accounts.sites()}
+        if wanted and (unknown := wanted - known):
+            raise no_such_site(min(unknown), known)
         accounts.add_user(
             User(
                 name=name,

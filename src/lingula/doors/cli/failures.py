@@ -12,6 +12,7 @@ from lingula.doors.cli.output import say, show_json, show_table
 
 if TYPE_CHECKING:
     from lingula.radiology.identifiers import SiteName
+    from lingula.wiring.mending import Mending
 
 MOST_LISTED = 1000
 
@@ -34,7 +35,7 @@ def list_failures(
     from lingula.wiring.mending import open_mending
 
     with open_mending(load_settings()) as mending:
-        found = mending.records.parked(_sites(site), at_most)
+        found = mending.records.parked(_sites(mending, site), at_most)
     rows = [
         {
             "instance": one.new.id,
@@ -77,8 +78,9 @@ def replay(
     with open_mending(load_settings()) as mending:
         upkeep, who = mending.upkeep, _user()
         if is_all:
-            parked = mending.records.summary(_sites(site)).parked
-            count = upkeep.replay_parked(_sites(site), who, parked) if parked else 0
+            sites = _sites(mending, site)
+            parked = mending.records.summary(sites).parked
+            count = upkeep.replay_parked(sites, who, parked) if parked else 0
         else:
             for instance in instances or ():
                 upkeep.replay(InstanceId(instance), who)
@@ -95,7 +97,15 @@ def _user() -> str:
         return f"user {os.getuid()}"
 
 
-def _sites(names: list[str] | None) -> "Collection[SiteName] | None":
+def _sites(mending: "Mending", names: list[str] | None) -> "Collection[SiteName] | None":
+    """Give the sites named, None for all; raises `NotFound` if nothing is known of one."""
     from lingula.radiology.identifiers import SiteName
+    from lingula.records.accounts import no_such_site
 
-    return {SiteName(name) for name in names} if names else None
+    if not names:
+        return None
+    known = mending.site_names()
+    for name in names:
+        if name not in known:
+            raise no_such_site(name, known)
+    return {SiteName(name) for name in names}

@@ -86,9 +86,11 @@ def serve_http(
     from lingula.doors.http.app import create_app
     from lingula.doors.standing import OpenDoors
 
+    app = create_app(system)
     config = uvicorn.Config(
-        create_app(system),
+        app,
         log_config=None,
+        lifespan="off",  # a second Ctrl-C would break it off with a trace; the door is closed below in any case
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -107,6 +109,7 @@ def serve_http(
         pass
     finally:
         doors.close()
+        app.state.door.close()
         system.stop()
     if server.error is not None:
         raise server.error

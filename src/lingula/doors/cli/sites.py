@@ -185,10 +185,11 @@ def _refuse_bound(accounts: "Accounts", wanted: "Sequence[Binding]") -> None:
 
 
 def _bindings_of(accounts: "Accounts", name: str) -> "list[Binding]":
-    from lingula.errors import NotFound
+    from lingula.records.accounts import no_such_site
 
-    if name not in {site.name for site in accounts.sites()}:
-        raise NotFound(f"there is no site {name!r}; `lingula sites list` shows those there are")
+    known = [site.name for site in accounts.sites()]
+    if name not in known:
+        raise no_such_site(name, known)
     return [binding for binding in accounts.bindings() if binding.site == name]
 
 

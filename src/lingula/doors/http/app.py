@@ -1,7 +1,6 @@
 """The HTTP door as one ASGI application: routes, errors in one place, the edge around it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode
@@ -80,7 +79,7 @@ class Application(FastAPI):
     short_ways: dict[tuple[str, str], ShortWay]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the application's beginning and end."""
+        """Serve one request."""
         is_short = scope["type"] == "http" and (scope["method"], scope["path"]) in self.short_ways
         await (self.short_edge if is_short else super().__call__)(scope, receive, send)
 
@@ -92,7 +91,7 @@ class Application(FastAPI):
 
 
 def create_app(system: System) -> Application:
-    """Build the application over a running system, which the caller starts and stops.
+    """Build the application over a running system, which the caller starts and stops, and whose door it closes.
 
     Parameters
     ----------
@@ -100,17 +99,10 @@ def create_app(system: System) -> Application:
         As `lingula.wiring.build_system` gives it.
     """
     door = open_door(system)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        door.close()
-
     app = Application(
         title="Lingula",
         version=__version__,
         description=description.TEXT,
-        lifespan=lifespan,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

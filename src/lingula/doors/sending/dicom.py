@@ -8,7 +8,6 @@ they show would have to be made up.
 import ssl
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from lingula.doors.dicom.commands import Answer
@@ -17,6 +16,7 @@ from lingula.doors.dicom.requesting import Peer, Rejected, Requested
 from lingula.doors.dicom.wire import Gone
 from lingula.doors.sending.patience import NOT_SAID, Patience
 from lingula.doors.sending.sender import Outcome, Sent
+from lingula.doors.sending.trust import trusting_context
 from lingula.errors import BackendUnavailable, NotAccepted, NotAllowed, SettingsError
 from lingula.radiology.elements import data_set_starts, read_elements
 
@@ -25,9 +25,12 @@ _CONTEXT = 1
 _WARNINGS = range(0xB000, 0xC000)
 _OUT_OF_RESOURCES = range(0xA700, 0xA800)
 _LONGEST_TITLE = 16
-_ADVICE = {  # by what OpenSSL calls it
+_ADVICE = {  # by what OpenSSL or the operating system calls it
     "CERTIFICATE_VERIFY_FAILED": "its certificate is of no authority known here: give &ca=FILE, and the name it states",
     "WRONG_VERSION_NUMBER": "it speaks no TLS there: leave out tls=1, or ask for its other port",
+    "Connection refused": "nobody listens there: see whether it runs and the port is right",
+    "Name or service not known": "check the spelling, or the name service",
+    "timed out": "see whether it runs and no firewall is between",
 }
 _SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
 _REJECTIONS = {
@@ -174,15 +177,7 @@ def _tls(options: dict[str, str]) -> ssl.SSLContext | None:
         if options.keys() & {"ca", "cert", "key", "tls"}:
             raise SettingsError("ca, cert and key of a DICOM receiver only mean something with tls=1")
         return None
-    try:
-        context = ssl.create_default_context(cafile=options.get("ca"))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if "cert" in options:
-            context.load_cert_chain(Path(options["cert"]), options.get("key"))
-    except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "reason", None) or error.strerror
-        raise SettingsError(f"ca, cert and key must be PEM files that can be read ({reason})") from error
-    return context
+    return trusting_context(options)
 
 
 def _object_of(data: bytes) -> _Object | str:

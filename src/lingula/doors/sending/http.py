@@ -5,21 +5,19 @@ answer that says the file is no radiograph is final.
 """
 
 from http import HTTPStatus
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 from pydantic import SecretStr
 
 from lingula.doors.sending.patience import NOT_SAID, Patience
 from lingula.doors.sending.sender import Outcome, Sent
-from lingula.errors import BackendUnavailable, NotAllowed, NotFound
+from lingula.doors.sending.trust import TLS_OPTIONS, trusting_context
+from lingula.doors.sending.unreached import unreached
+from lingula.errors import BackendUnavailable, NotAllowed, NotFound, SettingsError
 
 TIMEOUT_SECONDS = 60.0
 CONNECTIONS = 64
-_ADVICE = {  # by what OpenSSL calls it
-    "CERTIFICATE_VERIFY_FAILED": "its certificate is of no authority known here: name the PEM file of the hospital's "
-    "authority in SSL_CERT_FILE, and the server as its certificate does",
-    "WRONG_VERSION_NUMBER": "it speaks no TLS there: write http://, or ask for its other port",
-}
 _AGAIN = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -37,7 +35,7 @@ class HttpSender:
     Parameters
     ----------
     url
-        The Lingula's address, such as ``https://lingula.hospital.example``.
+        The Lingula's address, such as ``https://lingula.hospital.example[?ca=FILE&cert=FILE&key=FILE]``.
     key
         The sending site's API key.
     patience
@@ -45,11 +43,14 @@ class HttpSender:
     """
 
     def __init__(self, url: str, key: SecretStr | None, patience: Patience) -> None:
-        self._address = url.rstrip("/")
+        self._address, options = _parts_of(url)
         self._patience = patience
         headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
         self._client = httpx.Client(
-            headers=headers, timeout=TIMEOUT_SECONDS, limits=httpx.Limits(max_connections=CONNECTIONS)
+            headers=headers,
+            timeout=TIMEOUT_SECONDS,
+            limits=httpx.Limits(max_connections=CONNECTIONS),
+            verify=trusting_context(options) if self._address.startswith("https") else True,
         )
 
     def close(self) -> None:
@@ -64,15 +65,14 @@ class HttpSender:
         try:
             answer = self._client.post(f"{self._address}/api/v1/instances", files={"file": ("radiograph", data)})
         except httpx.TransportError as error:
-            raise self._not_now(str(error) or type(error).__name__, NOT_SAID) from error
+            raise unreached(self._address, error) from error
         if answer.status_code in _AGAIN:
             raise self._not_now(f"HTTP {answer.status_code}", _retry_after_seconds(answer))
         return self._read(answer)
 
     def _not_now(self, reason: str, seconds: float) -> BackendUnavailable:
-        advice = next((advice for sign, advice in _ADVICE.items() if sign in reason), "try again later")
         return BackendUnavailable(
-            f"{self._address} does not take radiographs ({reason}); {advice}", retry_after_seconds=seconds
+            f"{self._address} does not take radiographs ({reason}); try again later", retry_after_seconds=seconds
         )
 
     def _read(self, answer: httpx.Response) -> Sent:
@@ -92,6 +92,17 @@ class HttpSender:
             instance=body.get("instance"),
             study=body.get("study"),
         )
+
+
+def _parts_of(url: str) -> tuple[str, dict[str, str]]:
+    """Take the options for TLS off an address; raises `SettingsError`."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if unknown := sorted(options.keys() - TLS_OPTIONS):
+        raise SettingsError(f"an {parts.scheme}:// address has no option {unknown[0]!r}; it has ca, cert and key")
+    if options and parts.scheme != "https":
+        raise SettingsError("ca, cert and key of a receiver only mean something with https://")
+    return parts._replace(query="", fragment="").geturl().rstrip("/"), options
 
 
 def _retry_after_seconds(answer: httpx.Response) -> float:

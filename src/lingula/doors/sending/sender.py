@@ -66,7 +66,8 @@ def open_sender(url: str, key: SecretStr | None = None, patience: Patience | Non
     Parameters
     ----------
     url
-        ``https://lingula.example`` · ``dicom://AET@host:port[?calling=AET&tls=1]`` ·
+        ``https://lingula.example[?ca=FILE&cert=FILE&key=FILE]`` ·
+        ``dicom://AET@host:port[?calling=AET&tls=1&ca=FILE&cert=FILE&key=FILE]`` ·
         ``s3://bucket/prefix[?endpoint=https://host:9000&region=...&encryption=AES256|aws:kms&kms_key=...]`` ·
         ``file:///folder``. Credentials of S3 come from the AWS variables and files, never from the URL.
     key

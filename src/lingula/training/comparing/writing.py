@@ -109,7 +109,7 @@ def _tested(test: PairedTest) -> str:
     difference = test.difference
     if difference.low == difference.high:  # what never differed, does not differ when drawn again
         return "none seen"
-    return f"{difference.value:+.4f} ({difference.low:+.4f} to {difference.high:+.4f}), p {_p(test.p_value)}"
+    return f"{difference.in_words(signed=True)}, p {_p(test.p_value)}"
 
 
 def _p(value: float) -> str:

@@ -68,7 +68,7 @@ def _age_bands(ages: NDArray[np.float64]) -> NDArray[np.str_]:
 
 
 def _years(low: int, high: int) -> str:
-    return f"{low}-{high - 1} years" if high - low > 1 else f"{low} years"
+    return f"{low}-{high - 1} years" if high - low > 1 else f"{low} year" if low == 1 else f"{low} years"
 
 
 def _size_groups(dataset: Dataset) -> NDArray[np.str_]:

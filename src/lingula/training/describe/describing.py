@@ -22,7 +22,7 @@ from lingula.training.describe.properties import Properties, measure_properties
 from lingula.training.describe.result import Audit, Description, NearCopies, Shows
 from lingula.training.describe.shortcuts import audit_shortcuts, draw_rows
 from lingula.training.labelled import Progress, Source
-from lingula.training.split import Split
+from lingula.training.split import Split, count_torn
 
 _STRONG = 0.75  # AUROC of a clue that shows no lungs; above, it can mislead a network
 _RARE = 0.05  # of the radiographs; a label rarer than this needs thought
@@ -98,6 +98,21 @@ def _audit(source: Source, dataset: Dataset, properties: Properties, how: Lookin
     )
 
 
+def _leak(dataset: Dataset, split: Split | None) -> str | None:
+    """Say how many patients the split tears apart, or the source's own parts where there is no split."""
+    if split is not None:
+        return split.cut.warning
+    parts = dataset.circumstances.parts
+    is_said = parts != ""
+    patients, torn = count_torn(dataset.patients[is_said], parts[is_said].tolist())
+    if not torn:
+        return None
+    return (
+        f"the source puts {torn} of {patients} patients in two of its parts: what is measured on one was learned on "
+        "the other; split by patient"
+    )
+
+
 def _split_in_words(split: Split | None, parts: NDArray[np.str_]) -> str | None:
     if split is None:
         return None if (parts == "").all() else "the parts are the source's own"
@@ -109,8 +124,8 @@ def _warnings(dataset: Dataset, copies: NearCopies, audit: Audit | None, split: 
     report = dataset.report
     if audit is not None:
         yield from _audit_warnings(audit)
-    if split is not None and split.cut.warning is not None:
-        yield split.cut.warning
+    if (leak := _leak(dataset, split)) is not None:
+        yield leak
     yield from (f"{count} {words}" for count, words in _counted_warnings(report, copies) if count)
     rarer = min(report.by_label, key=lambda name: report.by_label[name])
     if report.by_label[rarer] < _RARE * report.kept:

@@ -9,6 +9,7 @@ from lingula.training.describe.result import Clue, Shows, Spread
 _SERIES = {Shows.NO_PIXELS: 3, Shows.NO_LUNGS: 1, Shows.EVERYTHING: 4, Shows.LUNGS: 0}
 _LOWEST = 0.4
 _ROW = 22  # units of height
+_HEADROOM = 1.4  # above the highest bin, so that the legend hides nothing
 
 
 def draw_clues(clues: Sequence[Clue]) -> Chart:
@@ -52,11 +53,11 @@ def draw_spread(spread: Spread) -> Chart:
         for series, (name, shares) in enumerate(spread.shares.items())
     )
     low, high = spread.edges[0], spread.edges[-1]
-    ticks = tuple((share, f"{share:.0%}") for share, _ in ticks_between(0, highest * 1.25, most=5))
+    ticks = tuple((share, f"{share:.0%}") for share, _ in ticks_between(0, highest * _HEADROOM, most=5))
     return Chart(
         title=spread.name[0].upper() + spread.name[1:],
         x=Axis(title=spread.unit, low=low, high=high, ticks=ticks_between(low, high, most=6)),
-        y=Axis(title="share of the label's radiographs", low=0, high=highest * 1.25, ticks=ticks),
+        y=Axis(title="share of the label's radiographs", low=0, high=highest * _HEADROOM, ticks=ticks),
         marks=marks,
         legend="upper right",
         height=250,

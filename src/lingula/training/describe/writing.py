@@ -119,7 +119,7 @@ def _audit(audit: Audit) -> page.Html:
             clue.shows.value,
             f"{clue.numbers:,}",
             "none" if clue.auroc is None else f"{clue.auroc.value:.3f}",
-            "none" if clue.auroc is None else f"{clue.auroc.low:.3f} to {clue.auroc.high:.3f}",
+            "none" if clue.auroc is None else clue.auroc.interval(3),
         )
         for clue in audit.clues
     ]

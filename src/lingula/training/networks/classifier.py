@@ -17,8 +17,8 @@ FINDINGS = 3  # normal, bacteria, virus
 class Classifier(nn.Module):
     """Pictures (N, 1, side, side) to features with places, to one embedding, to the logit of pneumonia.
 
-    A subclass makes its network, calls `answer_from` with its channels, and says what `features` are. What the pooled
-    features go through before the answer is the recipe's head: dense layers, batch normalisation, dropout.
+    A subclass makes its network, calls `answer_from` with its channels, and says what it sees when it looks once. What
+    the pooled features go through before the answer is the recipe's head: dense layers, batch normalisation, dropout.
     """
 
     def __init__(self, recipe: NetworkRecipe) -> None:
@@ -33,9 +33,20 @@ class Classifier(nn.Module):
         self.pneumonia = nn.Linear(self.embedding_width, 1)
         self.finding = nn.Linear(self.embedding_width, FINDINGS)  # a helper task in training only
 
-    def features(self, pictures: Tensor) -> Tensor:
-        """Give (N, C, h, w) of pictures (N, 1, side, side) in 0-1."""
+    def look(self, pictures: Tensor) -> Tensor:
+        """Give what the network itself makes of pictures (N, 1, side, side) in 0-1: (N, C, h, w)."""
         raise NotImplementedError
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """Give (N, C, h, w) of pictures (N, 1, side, side) in 0-1.
+
+        A `mirrored` network that judges looks at the mirror image too, turns back what it sees and gives the mean, so
+        places keep their meaning. While it learns it looks once: `flip` mirrors half of the pictures there.
+        """
+        seen = self.look(pictures)
+        if self.training or not self.recipe.mirrored:
+            return seen
+        return 0.5 * (seen + self.look(pictures.flip(3)).flip(3))
 
     def embed(self, features: Tensor) -> Tensor:
         """Give the embedding (N, E) of features (N, C, h, w): pooled, then through the head."""

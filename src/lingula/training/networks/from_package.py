@@ -23,7 +23,7 @@ from lingula.training.recipe import FinderRecipe, NetworkRecipe
 
 SHIPPED = "shipped"
 _ROUNDED = "bias_quantized"  # how onnxruntime.quantization ends the name of a bias of integers
-_NETWORK = ("name", "sees", "side", "widths", "blocks", "head", "batch_norm")  # what shapes the function
+_NETWORK = ("name", "sees", "side", "widths", "blocks", "head", "batch_norm", "mirrored")  # what shapes the function
 
 
 def open_package(name: str, folder: Path) -> ModelPackage:

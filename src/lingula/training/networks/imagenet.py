@@ -45,7 +45,7 @@ class ImageNetClassifier(Classifier):
         self.base = base
         self.answer_from(channels)
 
-    def features(self, pictures: Tensor) -> Tensor:
+    def look(self, pictures: Tensor) -> Tensor:
         """Give (N, C, h', w') of grey pictures (N, 1, side, side) in 0-1."""
         return self.base((pictures - self.mean) / self.spread)  # type: ignore[no-any-return] # nn.Module returns Any
 

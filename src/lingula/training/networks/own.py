@@ -23,6 +23,6 @@ class LingulaClassifier(Classifier):
         self.stages = nn.Sequential(*stages)
         self.answer_from(inputs)
 
-    def features(self, pictures: Tensor) -> Tensor:
+    def look(self, pictures: Tensor) -> Tensor:
         """Give (N, widths[-1], side / 16, side / 16)."""
         return self.stages(self.stem(standardised(pictures)))  # type: ignore[no-any-return] # nn.Module returns Any

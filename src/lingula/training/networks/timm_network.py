@@ -64,7 +64,7 @@ def timm_network(name: str, side: int, *, pretrained: bool) -> nn.Module:
     except (ModuleNotFoundError, RuntimeError) as error:  # RuntimeError: its torchvision was built for another torch
         raise TrainingError(
             f"network timm/{name} needs timm, which does not load here ({error}); "
-            "run `make setup EXTRAS=train` or `pip install 'lingula[train]'`"
+            "run `make setup EXTRAS=train,timm` or `pip install 'lingula[timm]'`"
         ) from error
     if not timm.is_model(name):
         near = ", ".join(get_close_matches(name, timm.list_models(), n=3)) or "see timm.list_models()"

@@ -28,12 +28,12 @@ def estimate(value: Estimate | None, digits: int = 3) -> str:
 
 def interval(value: Estimate | None, digits: int = 3) -> str:
     """Write the interval alone, for small print."""
-    return "" if value is None else f"{value.low:.{digits}f} to {value.high:.{digits}f}"
+    return "" if value is None else value.interval(digits)
 
 
 def stacked_estimate(value: Estimate | None, missing: str = "undefined") -> Html:
     """Write a number with its interval below, for tables of many columns."""
-    return safe(missing) if value is None else stacked(f"{value.value:.3f}", interval(value))
+    return safe(missing) if value is None else stacked(f"{value.value:z.3f}", interval(value))
 
 
 def label(value: int | None) -> str:

@@ -10,10 +10,14 @@ from made.looked_at import bright_border, drawn_set, grainy_picture
 from PIL import Image
 
 from lingula.modelpackage.archive import read_package, shipped_package_path
+from lingula.training.charts.layout import Path as Drawn
+from lingula.training.charts.layout import strokes_of
 from lingula.training.dataset import load_dataset
 from lingula.training.describe import Description, Looking, describe_dataset, write_description
+from lingula.training.describe.drawings import draw_spread
 from lingula.training.describe.lungs import crop_lungs, lung_boxes, paint_over
 from lingula.training.describe.properties import measure_properties, radial_spectrum, thumbnails
+from lingula.training.describe.result import Spread
 from lingula.training.sources import read_source
 from lingula.training.split import split_dataset
 
@@ -89,6 +93,39 @@ def test_copies_in_two_parts_of_a_split_are_warned_of(tmp_path: Path) -> None:
         ("0000.png", "copy.jpeg", True)
     ]
     assert any("1 pairs of nearly the same picture lie in two parts" in warning for warning in made.warnings)
+
+
+def test_a_source_that_puts_patients_into_two_of_its_parts_is_warned_of(tmp_path: Path) -> None:
+    drawn_files(tmp_path, 6)
+    parts = ["train", "test", "train", "test", "", "train"]
+    people = ["ann", "ann", "bob", "cid", "bob", "dan"]
+    rows = [f"{number}.png,{number % 2},{people[number]},{part},{number % 3}" for number, part in enumerate(parts)]
+
+    made = described(tmp_path, rows, "image_path,label,patient_id,split,age")
+
+    assert made.warnings[0].startswith("the source puts 1 of 4 patients in two of its parts")
+    assert [group.value for group in made.groups if group.column == "age"] == ["0 years", "1 year", "2-5 years"]
+
+
+def test_the_legend_of_a_histogram_hides_none_of_it() -> None:
+    shares = {"normal": (0.0, 0.5), "pneumonia": (0.5, 0.5)}
+    spread = Spread(name="black", unit="share", quantiles={}, edges=(0.0, 0.5, 1.0), shares=shares, auroc=0.5)
+
+    paths = [stroke for stroke in strokes_of(draw_spread(spread)) if isinstance(stroke, Drawn)]
+
+    legend = next(path for path in paths if path.fill == "paper")
+    curves = [path for path in paths if len(path.points) > 2 and (path.stroke or "").startswith("series")]
+    assert len(curves) == len(shares)
+    assert max(up for _, up in legend.points) < min(up for curve in curves for _, up in curve.points)
+
+
+def test_a_source_that_keeps_patients_apart_is_not_warned_of(tmp_path: Path) -> None:
+    drawn_files(tmp_path, 4)
+    rows = ["0.png,0,ann,train", "1.png,1,ann,train", "2.png,0,bob,test", "3.png,1,bob,"]
+
+    made = described(tmp_path, rows, "image_path,label,patient_id,split")
+
+    assert not any("two of its parts" in warning for warning in made.warnings)
 
 
 @pytest.mark.parametrize("with_pictures", [True, False])

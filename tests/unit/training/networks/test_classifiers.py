@@ -47,6 +47,24 @@ def test_every_convolution_and_norm_of_the_base_is_a_layer(name: str) -> None:
     assert len(base_layers(classifier(name))) == LAYERS_WITH_WEIGHTS[name]
 
 
+@pytest.mark.parametrize("name", ["lingula", "small-cnn"])
+def test_a_mirrored_network_says_the_same_of_a_picture_and_its_mirror_image(name: str) -> None:
+    pictures = torch.rand(2, 1, 64, 64)
+    turned = pictures.flip(3)
+    plain, mirrored = classifier(name).eval(), classifier(name, mirrored=True).eval()
+    with torch.no_grad():
+        once, back = plain(pictures)[0], plain(turned)[0]
+        torch.testing.assert_close(mirrored(pictures)[0], (once + back) / 2)
+        torch.testing.assert_close(mirrored.features(turned), mirrored.features(pictures).flip(3))
+        assert not torch.allclose(once, back)
+
+
+def test_a_mirrored_network_looks_once_while_it_learns() -> None:
+    pictures = torch.rand(2, 1, 64, 64)
+    learning = classifier(mirrored=True).train()
+    torch.testing.assert_close(learning.features(pictures), learning.look(pictures))
+
+
 def test_a_deep_head_is_read_cell_by_cell() -> None:
     made = classifier(head=(8, 4), batch_norm=True, dropout=0.5).eval()
     features = made.features(torch.rand(2, 1, 64, 64))

@@ -28,11 +28,12 @@ FEW = (1, 1, 1, 1)  # blocks: as deep as a test has time for
     ("make", "channels", "more"),
     [
         (SmallCnn, 128, {"sees": "frame", "head": (16, 8), "batch_norm": True, "dropout": 0.3}),
+        (SmallCnn, 128, {"mirrored": True}),
         (Vgg16, 512, {"head": (8,)}),
         (partial(ResNet50, FEW), 2048, {}),
         (partial(ResNet50V2, FEW), 2048, {"batch_norm": True}),
     ],
-    ids=["small-cnn", "vgg16", "resnet50", "resnet50v2"],
+    ids=["small-cnn", "mirrored", "vgg16", "resnet50", "resnet50v2"],
 )
 def test_graph_and_network_agree(make: Callable[[], nn.Module], channels: int, more: dict[str, object]) -> None:
     torch.manual_seed(4)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from lingula.errors import BackendUnavailable, Conflict, UnreadablePixels
+from lingula.errors import BackendUnavailable, Conflict, NotFound, UnreadablePixels
 from lingula.queues.queue import WorkQueue
 from lingula.radiology.identifiers import InstanceId, SiteName, SourceName, StudyId
 from lingula.radiology.likeness import Likeness
@@ -23,7 +23,7 @@ from lingula.radiology.study import Instance, Priority, Status
 from lingula.records.records import NewInstance, Records
 from lingula.stores.store import ObjectStore
 from lingula.triage.comparing import Comparing, differing_elements
-from lingula.triage.events import Clock, InstanceReceived, InstanceReceivedAgain, Notify
+from lingula.triage.events import Clock, InstanceReceived, InstanceReceivedAgain, InstanceReplayed, Notify
 from lingula.triage.originals import Original, original_key
 
 DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024
@@ -194,15 +194,38 @@ class Receiver:
         finally:
             if stored.new.store_key != new.store_key:
                 self._clear_away(new.store_key)
+        is_mended = stored.status is Status.FAILED and self._put_back(stored.new, new, data)
         return Received(
             instance=new.id,
             study=stored.new.study,
             is_new=False,
-            status=stored.status,
+            status=Status.RECEIVED if is_mended else stored.status,
             description=new.description,
             likeness=likeness,
             differs_in=differing_elements(stored.new.description, new.description),
         )
+
+    def _put_back(self, known: NewInstance, new: NewInstance, data: bytes) -> bool:
+        """Put back an original that the store has lost or cut, and let it be assessed again; True if that was so."""
+        if new.sha256 != known.sha256 or self._is_whole(known):
+            return False
+        self.store.put(known.store_key, data)
+        try:
+            self.records.reopen(known.id)
+        except Conflict:  # somebody asked for a replay this very moment
+            return False
+        self.notify(
+            InstanceReplayed(
+                at=new.received_at, site=known.site, study=known.study, instance=known.id, asked_by="the sender"
+            )
+        )
+        return True
+
+    def _is_whole(self, known: NewInstance) -> bool:
+        try:
+            return hashlib.sha256(self.store.get(known.store_key)).hexdigest() == known.sha256
+        except NotFound:
+            return False
 
     def _say_refused(self, new: NewInstance, error: Conflict) -> None:
         extra = {"action": "instance_refused", "site": new.site, "instance": new.id, "door": new.door}

@@ -1,5 +1,6 @@
 """Every error becomes the right status and the same readable JSON; no error type is forgotten."""
 
+import gzip
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -119,3 +120,12 @@ def test_a_large_body_where_none_belongs_is_refused(hospital: Hospital) -> None:
     streamed = person.post("/api/v1/studies/s1/reviews", content=iter([bytes(40_000), bytes(40_000)]))
 
     assert (announced.status_code, streamed.status_code) == (413, 413)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/instances", "/events/s3", "/predict", "/v2/models/made/infer"])
+def test_a_compressed_body_is_told_from_a_damaged_one(hospital: Hospital, path: str) -> None:
+    answer = hospital.machine().post(path, content=gzip.compress(b"{}"), headers={"content-encoding": "gzip"})
+
+    assert answer.status_code == 415
+    assert "without Content-Encoding" in answer.text
+    assert hospital.machine().post(path, content=b"x", headers={"content-encoding": "identity"}).status_code != 415

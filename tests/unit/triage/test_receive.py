@@ -11,7 +11,7 @@ from made.triage import NORTH, SOUTH, START, MadeTriage, made_chest, made_jpeg
 from lingula.errors import BackendUnavailable, Conflict, NotDicom, NotFound, UnreadablePixels
 from lingula.radiology.identifiers import SiteName, SourceName
 from lingula.radiology.study import Priority, Status
-from lingula.triage.events import InstanceReceived, InstanceReceivedAgain
+from lingula.triage.events import InstanceReceived, InstanceReceivedAgain, InstanceReplayed
 from lingula.triage.originals import month_prefixes, original_key, read_original_key
 
 
@@ -44,6 +44,42 @@ def test_a_radiograph_is_stored_as_sent_recorded_and_noted(triage: MadeTriage) -
             seconds=0.0,
         )
     ]
+
+
+@pytest.mark.parametrize("left", [None, b"", made_jpeg()[:1000], made_jpeg(seed=9)])
+def test_an_original_that_was_lost_or_damaged_is_put_back_when_it_is_sent_again(
+    triage: MadeTriage, left: bytes | None
+) -> None:
+    instance = triage.send(made_jpeg())
+    key = triage.of(instance).new.store_key
+    triage.store.store.delete(key)
+    while triage.worker.work_once():
+        pass
+    if left is not None:
+        triage.store.store.put(key, left)
+    assert triage.of(instance).status is Status.FAILED
+
+    again = triage.receiver.receive(made_jpeg(), site=NORTH, door="http")
+
+    assert (again.instance, again.is_new, again.status) == (instance, False, Status.RECEIVED)
+    assert list(triage.store.store.keys("originals/")) == [key]
+    assert InstanceReplayed(at=START, site=NORTH, study=again.study, instance=instance, asked_by="the sender") in (
+        triage.events
+    )
+    triage.worker.work_once()
+    assert triage.of(instance).status is Status.ASSESSED
+
+
+def test_a_failure_that_is_no_fault_of_the_store_stays_one_when_it_is_sent_again(triage: MadeTriage) -> None:
+    instance = triage.send(made_jpeg())
+    key = triage.of(instance).new.store_key
+    triage.store.store.delete(key)
+    while triage.worker.work_once():
+        pass
+    triage.store.store.put(key, made_jpeg())  # somebody has restored it already
+
+    assert triage.receiver.receive(made_jpeg(), site=NORTH, door="http").status is Status.FAILED
+    assert triage.worker.work_once() == 0
 
 
 def test_sending_twice_is_the_same_as_sending_once(triage: MadeTriage) -> None:

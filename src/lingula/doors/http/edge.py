@@ -43,6 +43,7 @@ HEADERS = (
 Respond = Callable[[Request, Problem], Response]
 """Writes a problem as a page or as JSON, as the request wants it."""
 
+_AS_IT_IS = "identity"  # RFC 9110 8.4.1
 _DIGITS = 20  # of a Content-Length; more would only cost the time to read them
 _ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
 _NOT_KEPT = (b"cache-control", b"no-store")
@@ -124,6 +125,9 @@ class Edge:
                 "Wrong host name",
                 "this name is not one of Lingula's; set LINGULA_PUBLIC_URL to the address people use",
             )
+        if request.headers.get("content-encoding", _AS_IT_IS).lower() != _AS_IT_IS:
+            detail = "send the body as it is, without Content-Encoding; radiographs hardly become smaller"
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Compressed body", detail)
         said = request.headers.get("content-length", "0")
         if not (said.isascii() and said.isdigit()):
             raise Refused(HTTPStatus.BAD_REQUEST, "Bad request", "Content-Length is no number")

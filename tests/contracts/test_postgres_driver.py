@@ -188,3 +188,14 @@ def test_what_was_only_read_is_ended_at_once(
     assert ended.wait(10)
     looking.join()
     assert count(transactions) == 0
+
+
+def test_a_connection_that_is_dead_before_it_begins_is_replaced(transactions: PostgresTransactions) -> None:
+    def forget(connection: Connection) -> PreparingConnection:
+        driver = driver_of(connection)
+        driver._prepared.clear()  # noqa: SLF001  # so that even the beginning has to be prepared
+        return driver
+
+    assert count(transactions) == 0
+    transactions.read(forget)._usock.shutdown(2)  # noqa: SLF001  # as the network would
+    assert count(transactions) == 0

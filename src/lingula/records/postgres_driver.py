@@ -94,6 +94,7 @@ class PreparingConnection(Connection):  # type: ignore[misc]  # pg8000 says noth
         self._asked: deque[Question | None] = (
             deque()
         )  # one for each execution; None where the server says that it is ready
+        self._to_begin: str | None = None
         self._beginning: Question | None = None
         self._is_reading = False
 
@@ -115,16 +116,14 @@ class PreparingConnection(Connection):  # type: ignore[misc]  # pg8000 says noth
 
     def begin(self, operation: str, *, is_reading: bool) -> None:
         """Begin a transaction with whatever is asked first; nothing is sent for one in which nothing is asked."""
-        self._is_reading = is_reading
-        self._beginning = self.later(operation, [()])
+        self._to_begin, self._beginning, self._is_reading = operation, None, is_reading
 
     def commit(self) -> None:
         """Commit; of what was only read the answer is not waited for."""
-        beginning, self._beginning = self._beginning, None
-        if beginning is not None and beginning.open:
-            if self._asked[-1] is beginning:
-                self._forget_unsent()
-                return
+        if self._to_begin is not None:
+            self._to_begin = None
+            return
+        if self._beginning is not None and self._beginning.open:
             self.settle()  # a commit is never sent before it is known that the server is there at all
         self.answer(lambda: self.later(_COMMIT, [()]))
         if self._is_reading:
@@ -135,8 +134,10 @@ class PreparingConnection(Connection):  # type: ignore[misc]  # pg8000 says noth
 
     def rollback(self) -> None:
         """Roll back, in one round trip, if there is anything to."""
-        self._beginning = None
-        self._forget_unsent()
+        self._to_begin = None
+        self._unsent.clear()
+        while self._asked and self._asked[-1] is not None:
+            self._asked.pop()
         if self._in_transaction:
             self.answer(lambda: self.simple("rollback"))
 
@@ -155,6 +156,7 @@ class PreparingConnection(Connection):  # type: ignore[misc]  # pg8000 says noth
 
     def later(self, operation: str, rows: Sequence[Sequence[object]]) -> Question:
         """Ask with the next that must be answered: one statement with one row of values or several."""
+        self._begin_now()
         name, columns, decoders = self._prepare(operation)
         question = Question(operation, columns, decoders, len(rows))
         for row in rows:
@@ -166,6 +168,7 @@ class PreparingConnection(Connection):  # type: ignore[misc]  # pg8000 says noth
 
     def simple(self, operation: str) -> Context:
         """Ask at once something without values, which may be several statements."""
+        self._begin_now()
         self._exchange()
         return self.execute_simple(operation)
 
@@ -182,10 +185,10 @@ class PreparingConnection(Connection):  # type: ignore[misc]  # pg8000 says noth
         self._prepared[operation] = made
         return made
 
-    def _forget_unsent(self) -> None:
-        self._unsent.clear()
-        while self._asked and self._asked[-1] is not None:
-            self._asked.pop()
+    def _begin_now(self) -> None:
+        operation, self._to_begin = self._to_begin, None
+        if operation is not None:
+            self._beginning = self.later(operation, [()])
 
     def _send(self) -> None:
         if self._unsent:

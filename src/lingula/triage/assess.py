@@ -167,8 +167,8 @@ class Assessor:
                     self._assess_together([stored])
                     continue
                 reason = (
-                    f"{self.most_attempts} attempts ended without a result: the program was stopped each time; "
-                    "look at the original before trying again"
+                    f"{self.most_attempts} attempts ended without a result: the program was stopped, or a place stood "
+                    "still, each time; look at the original before trying again"
                 )
                 finding = fail(reason, is_stat=stored.new.description.is_stat, seconds=0.0)
                 self._save([(stored, finding)], self.serving.model)

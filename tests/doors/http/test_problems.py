@@ -71,7 +71,17 @@ def test_every_refusal_is_a_problem_with_an_event_id(hospital: Hospital, method:
 
 
 def test_a_wrong_method_says_which_are_right(hospital: Hospital) -> None:
-    assert hospital.machine().put("/api/v1/instances").headers["allow"] == "POST"
+    answer = hospital.machine().put("/api/v1/instances")
+
+    assert answer.headers["allow"] == "POST"
+    assert "the header Allow names them" in answer.json()["detail"]
+
+
+def test_an_address_with_nothing_under_it_is_told_in_words(hospital: Hospital) -> None:
+    page = hospital.person("mara").get("/nothing", headers={"accept": "text/html"})
+
+    assert page.status_code == 404
+    assert "there is nothing under this address" in page.text
 
 
 def test_a_body_that_does_not_hold_is_not_repeated(hospital: Hospital) -> None:

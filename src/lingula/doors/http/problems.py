@@ -168,10 +168,17 @@ def problem_of_refusal(error: Refused) -> Problem:
     )
 
 
+_WORDS = {  # for people, where the standard library speaks of URIs and resources
+    HTTPStatus.NOT_FOUND: "there is nothing under this address; check its spelling, or begin at the worklist",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address takes other methods; the header Allow names them",
+}
+
+
 def problem_of_status(status: int, detail: str | None = None) -> Problem:
     """Say a plain HTTP status, as the router raises it for an unknown path or method."""
     known = HTTPStatus(status)
-    return Problem(status=known, title=known.phrase, detail=detail or known.description, kind=_kind_of_status(known))
+    said = detail or _WORDS.get(known, known.description)
+    return Problem(status=known, title=known.phrase, detail=said, kind=_kind_of_status(known))
 
 
 def problem_of_body(error: RequestValidationError) -> Problem:

@@ -180,7 +180,8 @@ def test_every_group_has_a_row_also_one_that_is_too_small() -> None:
     assert [mark.words for mark in figure.marks if isinstance(mark, Words)] == ["not computed"]
     assert "sensitivity" in draw_subgroups(groups, "sensitivity_rule_out").x.title
     assert "specificity" in draw_subgroups(groups, "specificity_rule_out").x.title
-    assert "AUROC" in draw_subgroups([], "auroc").title
+    assert draw_subgroups([], "auroc").title == "AUROC by group"
+    assert draw_subgroups([], "sensitivity_rule_out").title == "Sensitivity at rule out by group"
 
 
 def epoch(number: int, fold: int | None) -> Epoch:

@@ -37,7 +37,7 @@ def draw_subgroups(
         marks += _row(place, estimate, low)
     names = [f"{group.kind}: {group.name} ({group.radiographs})" for group in groups]
     return Chart(
-        title=f"{_NAMES[measure]} by group",
+        title=f"{_NAMES[measure][0].upper()}{_NAMES[measure][1:]} by group",
         x=Axis(title=f"{_NAMES[measure]}, 95 % interval", low=low, high=1.0, ticks=ticks_between(low, 1.0)),
         y=Axis(
             title="",

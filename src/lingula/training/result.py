@@ -6,6 +6,7 @@ from datetime import datetime
 
 from lingula.modelpackage.manifest import Estimate
 from lingula.training.decision_curve import DecisionCurve
+from lingula.training.labelled import Part
 from lingula.training.measures import FindingMeasured, Measured
 from lingula.training.outcomes import Outcome
 from lingula.training.probes import Probes
@@ -70,6 +71,17 @@ class EvaluationResult:
     probes: Probes | None = None
     seen: Mapping[str, int] | None = None
 
+    @property
+    def seen_in_words(self) -> str | None:
+        """Say whether the radiographs took part in making the package; None if its split is not known here."""
+        if self.seen is None:
+            return None
+        before = {part: count for part, count in self.seen.items() if count > 0 and part != Part.TEST}
+        if not before:
+            return "None of the radiographs took part in making the package, by its own split."
+        counted = " and ".join(f"{count} in its {part} set" for part, count in before.items())
+        return f"The package has seen radiographs of these before, {counted}: its numbers here flatter."
+
     def lines(self) -> list[str]:
         """Give what a person wants to read at the end."""
         counts = ", ".join(f"{count} {status}" for status, count in self.by_status.items() if count)
@@ -88,6 +100,8 @@ class EvaluationResult:
             )
         if self.probes is not None:
             head += _probe_lines(self.probes)
+        if (seen := self.seen_in_words) is not None:
+            head.append(f"note: {seen}")
         return [*head, *(f"note: {note}" for note in self.notes)]
 
 

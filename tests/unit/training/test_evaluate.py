@@ -189,6 +189,7 @@ def test_the_packages_own_split_tells_what_it_has_seen(package: ModelPackage, fo
     assert result.seen == {"training": 5, "tuning": 2, "test": 1}
     page = (tmp_path / "out" / "evaluation.html").read_text()
     assert "5 in its training set and 2 in its tuning set: its numbers here flatter" in page
+    assert any("5 in its training set and 2 in its tuning set" in line for line in result.lines())
     with pytest.raises(TrainingError, match="from the package's own run"):
         evaluate_package(package, source, out=tmp_path / "other", options=options)
 

@@ -1,8 +1,7 @@
 """What to see first: the few numbers that decide whether to read on, and which radiographs they rest on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from lingula.training.labelled import Part
 from lingula.training.page import Fact, Section, bullets, facts, section, table
 from lingula.training.report.words import interval, percent, share
 from lingula.training.result import EvaluationResult
@@ -23,8 +22,8 @@ def _cautions(result: EvaluationResult) -> Iterator[str]:
     refused = result.radiographs - result.by_status.get("assessed", 0)
     if refused > _MANY * result.radiographs:
         yield f"{percent(refused / result.radiographs)} of the radiographs were not assessed and get no probability."
-    if result.seen is not None:
-        yield _seen(result.seen)
+    if (seen := result.seen_in_words) is not None:
+        yield seen
     if result.intervals_by != "patient":
         yield "Not every radiograph names its patient, so the intervals may be too narrow."
     if (probes := result.probes) is not None:
@@ -41,14 +40,6 @@ def _cautions(result: EvaluationResult) -> Iterator[str]:
             f"The largest gap between groups is in {gap.measure} by {gap.kind}: {gap.best} over {gap.worst} by "
             f"{share(gap.difference.value)} ({interval(gap.difference)})."
         )
-
-
-def _seen(seen: Mapping[str, int]) -> str:
-    before = {part: count for part, count in seen.items() if count > 0 and part != Part.TEST}
-    if not before:
-        return "None of the radiographs took part in making the package, by its own split."
-    counted = " and ".join(f"{count} in its {part} set" for part, count in before.items())
-    return f"The package has seen radiographs of these before, {counted}: its numbers here flatter."
 
 
 def _facts(result: EvaluationResult) -> Iterator[Fact]:

@@ -34,6 +34,7 @@ _ENVIRONMENT = {
 }
 _FOREIGN = ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN")
 _BESIDE_PYTHON = (str(Path(sys.executable).parent),)
+_BATCH = 8  # each batch costs two transactions and two flushes, however many are in it
 _WAYS: tuple[tuple[str, ...], ...] = (("serve",), ("receive", "work"))
 
 
@@ -51,6 +52,8 @@ class Places:
             "LINGULA_RECORDS_URL": self.postgres.new_database(),
             "LINGULA_STORE_URL": f"s3://{new_name()}/lingula?{self.store}",
             "LINGULA_QUEUE_URL": f"{self.nats}/{new_name()}",
+            "LINGULA_WORKERS": str(_workers()),
+            "LINGULA_BATCH_SIZE": str(_BATCH),
         }
 
 
@@ -126,6 +129,12 @@ def _described(places: Places) -> Iterator[str]:
     yield f"NATS {version}: JetStream in files, as shipped: flushed every two minutes; lost notes are written again"
     version = _first_line("rclone", "version").rpartition("v")[2]
     yield f"S3 by rclone {version}: signatures checked, written straight to a folder, which it never flushes by itself"
+    yield f"LINGULA_WORKERS {_workers()}, LINGULA_BATCH_SIZE {_BATCH}"
+
+
+def _workers() -> int:
+    """Give one thread more than there are cores: a worker that waits for its places leaves a core to another."""
+    return cores() + 1
 
 
 def _first_line(name: str, word: str) -> str:

@@ -164,7 +164,14 @@ def together(work: Work) -> None:
 
 
 def help_lead() -> None:
-    """Do what the leading process asks for, until it leaves."""
-    nothing: Work | None = None
-    while (work := current_crew().agreed(nothing)) is not None:
+    """Do what the leading process asks for, until it leaves; raises `TrainingError` if it leaves without a word."""
+    while (work := _asked_for()) is not None:
         work()
+
+
+def _asked_for() -> Work | None:
+    nothing: Work | None = None
+    try:
+        return current_crew().agreed(nothing)
+    except RuntimeError as error:  # the connection ended with the process at its other end
+        raise TrainingError("the leading process ended before its work was done; what it printed says why") from error

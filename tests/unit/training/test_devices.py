@@ -55,6 +55,21 @@ def test_the_other_process_writes_nothing_and_helps_with_every_stage(folder: Pat
     assert all(torch.isfinite(value).all() for value in finder.values())
 
 
+def test_what_the_leading_process_refuses_is_no_error_inside_lingula_for_the_others(tmp_path: Path) -> None:
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launch, "-m", "lingula", "train", "nothing.toml", "--data", str(tmp_path)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "recipe nothing.toml: No such file or directory" in done.stderr
+    assert "please report it" not in done.stderr
+
+
 def test_the_shares_of_all_processes_are_the_batch() -> None:
     batch = torch.randperm(12, generator=Generator().manual_seed(1))
     crew = [Crew(rank=rank, size=3, device=torch.device("cpu")) for rank in range(3)]

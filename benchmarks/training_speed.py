@@ -1,9 +1,9 @@
 """``make bench-training``: images a second of training, ours beside Keras/TensorFlow on the same machine in turns.
 
 Two sizes: ResNet-50 at 224 pixels, and the default recipe's classifier at its own. Ours is the whole step of
-`lingula train` (pictures from memory, every augmentation of the recipe, bfloat16, average of the weights). Keras gets
-random pictures that are ready in memory and no augmentation, everything trainable, as `train_on_batch` runs it out of
-the box. It lives in an environment of its own under ``build/``, made the first time.
+`lingula train` (pictures from memory, every augmentation of the recipe, bfloat16 where the processor calculates in it,
+average of the weights). Keras gets random pictures that are ready in memory and no augmentation, everything trainable,
+as `train_on_batch` runs it out of the box. It lives in an environment of its own under ``build/``, made the first time.
 
 Images a second are by the clock and depend on what else the machine does. In brackets they are counted in processor
 time, as if every core worked alone for it; on a busy machine threads also burn time waiting for each other, so ask for
@@ -28,10 +28,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.environments import KERAS, ROOT
 from benchmarks.ground import LeftOut
 from benchmarks.limits import cores, spin_rate
+from lingula.training.devices import calculates_in_bf16, said_of_arithmetic
 from lingula.training.examples import LabelledExamples
 from lingula.training.journal import Epoch, Underway
 from lingula.training.networks import build_classifier
-from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, NetworkRecipe, Schedule, Sight
+from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, NetworkRecipe, Precision, Schedule, Sight
 from lingula.training.recipe_file import read_recipe
 from lingula.training.train import train_classifier
 from lingula.training.walk import keep_freed_memory
@@ -132,8 +133,9 @@ def operations(size: Size) -> float:
 
 
 def product_rate(tries: int = 10) -> float:
-    """Give the operations a second of a large matrix product in bfloat16, the best of some tries."""
-    left, right = (torch.randn(_PRODUCT_SIDE, _PRODUCT_SIDE, dtype=torch.bfloat16) for _ in range(2))
+    """Give the operations a second of a large matrix product in our arithmetic here, the best of some tries."""
+    arithmetic = torch.bfloat16 if calculates_in_bf16(torch.device("cpu"), Precision.AUTO) else torch.float32
+    left, right = (torch.randn(_PRODUCT_SIDE, _PRODUCT_SIDE, dtype=arithmetic) for _ in range(2))
     seconds = []
     for _ in range(tries):
         began = time.perf_counter()
@@ -183,6 +185,7 @@ def main() -> None:
     torch.set_num_threads(words.threads)
     keep_freed_memory()  # as `lingula train` does
     print(f"{processor_name()}, {cores()} cores, {words.threads} used, of which one thread now gets {spin_rate():.0%}")
+    print("ours: " + said_of_arithmetic(torch.device("cpu"), Precision.AUTO))
     print("images a second by the clock, in brackets by processor time", flush=True)
     measured = {}
     for size in sizes():

@@ -12,7 +12,7 @@ the whole batch, `SyncBatchNorm`), so with either of them the result is that of 
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -21,6 +21,7 @@ import torch
 from torch import Generator, Tensor, distributed, nn
 
 from lingula.errors import TrainingError
+from lingula.training.recipe import Precision
 
 Network = TypeVar("Network", bound=nn.Module)
 Thing = TypeVar("Thing")
@@ -109,6 +110,35 @@ class Crew:
         things = [thing]
         distributed.broadcast_object_list(things, src=0)
         return things[0]
+
+
+def calculates_in_bf16(device: torch.device, precision: Precision) -> bool:
+    """Tell whether a network learns in bfloat16 on a device.
+
+    Processors without arithmetic for it emulate it: an AMD EPYC with no more than AVX2 (Zen 3) trained the default's
+    network at 8 images/s so and at 70 in 32 bits, while one with AVX-512 BF16 is two to four times as fast as in 32.
+    """
+    if precision is not Precision.AUTO:
+        return precision is Precision.BF16
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))  # others: nobody has measured one yet
+
+
+def said_of_arithmetic(device: torch.device, precision: Precision) -> str:
+    """Say where a network learns and in which arithmetic, and why it is not the faster one."""
+    place = "a GPU" if device.type == "cuda" else f"the processor, {torch.get_num_threads()} threads"
+    if calculates_in_bf16(device, precision):
+        return f"learning on {place}, in bfloat16"
+    why = (
+        "; it has no arithmetic for bfloat16, which is two to four times as fast" if precision is Precision.AUTO else ""
+    )
+    return f"learning on {place}, in 32 bits{why}"
+
+
+def precisely(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """Give the context in which networks run with a precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=calculates_in_bf16(device, precision))
 
 
 def current_crew() -> Crew:

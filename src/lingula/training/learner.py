@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lingula.errors import TrainingError
-from lingula.training.devices import Crew
+from lingula.training.devices import Crew, precisely
 from lingula.training.pace import Pace
 from lingula.training.recipe import Schedule
 
@@ -53,7 +53,7 @@ class Learner(Generic[Network]):
 
     def precisely(self) -> AbstractContextManager[object]:
         """Give the context in which the network runs with the recipe's precision."""
-        return torch.autocast(self.crew.device.type, torch.bfloat16, enabled=self.schedule.precision == "bf16")
+        return precisely(self.crew.device, self.schedule.precision)
 
     def pace_to(self, done: float) -> None:
         """Set the learning rate for a share of all steps."""

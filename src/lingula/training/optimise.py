@@ -49,13 +49,14 @@ class Course(Generic[Network]):
     stage
         Its name for people.
     batches
-        Yields the `steps` batches of an epoch, drawn from the generator it is given; `pictures` in all of them.
+        Yields the `steps` batches of an epoch, drawn from the generator it is given, knowing what share (0-1) of all
+        epochs is done; `pictures` in all of them.
     watch
         Looks at the tuning set after each epoch, without drawing a random number.
     """
 
     stage: str
-    batches: Callable[[Generator], Iterator[Callable[[Network], Tensor]]]
+    batches: Callable[[Generator, float], Iterator[Callable[[Network], Tensor]]]
     steps: int
     pictures: int
     watch: Callable[[Network], Watched] | None = None
@@ -104,7 +105,7 @@ def _epoch(learner: Learner[Network], course: Course[Network], seed: int, progre
     begun, total = time.perf_counter(), torch.zeros((), dtype=torch.float64, device=crew.device)
     words = _Words(progress, course, number + 1, schedule.epochs)
     learner.begin_epoch()
-    batches = course.batches(Generator().manual_seed(seed * 1000 + number))
+    batches = course.batches(Generator().manual_seed(seed * 1000 + number), number / schedule.epochs)
     for step, loss_of in enumerate(crew.ahead(batches)):
         total += _step(learner, loss_of, number * course.steps + step, course.steps * schedule.epochs)
         if crew.leads and words.are_due():

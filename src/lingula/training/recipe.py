@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from lingula.modelpackage.gate import Gate
 from lingula.modelpackage.manifest import DataSource, Fraction, IntendedUse, Label
 
+_GROWN = 0.75  # share of the epochs after which pictures have their whole side
+_PLACE = 16  # pixels of a side that become one place of our own network's features
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +56,14 @@ class SplitRecipe(_Part):
     )
 
 
+class Precision(StrEnum):
+    """In which arithmetic a network learns."""
+
+    AUTO = "auto"
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
 class Schedule(_Part):
     """How a network is optimised."""
 
@@ -71,7 +82,9 @@ class Schedule(_Part):
     patience: int | None = Field(
         default=None, gt=0, description="epochs without a better tuning loss before it stops and takes the best weights"
     )
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Precision = Field(
+        default=Precision.AUTO, description="auto: bf16 where the device calculates in it, else fp32"
+    )
 
 
 class FinderRecipe(_Part):
@@ -166,9 +179,33 @@ class ClassifierRecipe(_Part):
     final_epochs: int | None = Field(
         default=None, gt=0, description="of the network that is shipped, if it may learn longer than those of the folds"
     )
+    grow_from: int | None = Field(
+        default=None,
+        gt=0,
+        multiple_of=16,
+        description="pixels of what the network sees at first; they grow to its `side` by three quarters of the epochs",
+    )
     network: NetworkRecipe = NetworkRecipe()
     loss: LossRecipe = LossRecipe()
     augment: AugmentRecipe = AugmentRecipe()
+
+    @model_validator(mode="after")
+    def _grows(self) -> "ClassifierRecipe":
+        if self.grow_from is not None and self.grow_from > self.network.side:
+            raise ValueError(f"grow_from ({self.grow_from}) is more than the network's side ({self.network.side})")
+        return self
+
+    def at(self, done: float) -> "ClassifierRecipe":
+        """Give the recipe of an epoch: when a share `done` (0-1) of them is done, the network sees so many pixels.
+
+        Small pictures teach the coarse things in a fraction of the time (Tan & Le 2021, EfficientNetV2, "progressive
+        learning"); the last quarter of the epochs and all judging see the whole side.
+        """
+        if self.grow_from is None or done >= _GROWN:
+            return self
+        pixels = self.grow_from + (self.network.side - self.grow_from) * done / _GROWN
+        side = _PLACE * round(pixels / _PLACE)
+        return self.model_copy(update={"network": self.network.model_copy(update={"side": side})})
 
 
 class OperatingPointRecipe(_Part):

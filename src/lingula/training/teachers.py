@@ -15,9 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
+from lingula.training.devices import precisely
 from lingula.training.networks import Classifier
 from lingula.training.networks.classifier import FINDINGS
+from lingula.training.recipe import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +39,15 @@ class Teachers:
     of: NDArray[np.int64]
 
     @torch.no_grad()
-    def judge(self, pictures: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def judge(self, pictures: Tensor, rows: Tensor, precision: Precision) -> tuple[Tensor, Tensor]:
         """Give what the examples in `rows` (n,) look like to their teachers.
 
         Parameters
         ----------
         pictures
-            (n, 1, side, side) in 0-1, as the student sees them.
+            (n, 1, side, side) in 0-1, as the student sees them; a teacher gets them at its own side.
+        precision
+            In which the student learns.
 
         Returns
         -------
@@ -55,8 +60,15 @@ class Teachers:
             own = torch.nonzero(teacher_of == number)[:, 0]
             if len(own):
                 device = network.pneumonia.weight.device
-                with torch.autocast(device.type, torch.bfloat16):
-                    answer, finding = network.eval()(pictures[own].to(device, memory_format=torch.channels_last))
+                seen = _at_side(pictures[own], network.recipe.side).to(device, memory_format=torch.channels_last)
+                with precisely(device, precision):
+                    answer, finding = network.eval()(seen)
                 pneumonia[own] = answer.float().sigmoid().cpu()
                 findings[own] = finding.float().softmax(dim=1).cpu()
         return pneumonia, findings
+
+
+def _at_side(pictures: Tensor, side: int) -> Tensor:
+    if pictures.shape[2] == side:
+        return pictures
+    return F.interpolate(pictures, size=(side, side), mode="bilinear")

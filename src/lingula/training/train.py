@@ -67,7 +67,7 @@ def _learn_lungs(examples: LungExamples, recipe: FinderRecipe, seed: int, log: L
     third = min(recipe.schedule.batch // 3, len(examples.masked))
     steps = len(examples.masked) // third
 
-    def batches(generator: Generator) -> Iterator[Callable[[LungFinder], Tensor]]:
+    def batches(generator: Generator, _: float) -> Iterator[Callable[[LungFinder], Tensor]]:
         order = torch.randperm(len(examples.masked), generator=generator)
         own = crew.own(generator)
         for step in range(steps):
@@ -155,12 +155,13 @@ def _learn_label(
     steps = len(examples.pictures) // batch
     weights = class_weights(recipe.loss, torch.from_numpy(examples.targets))
 
-    def batches(generator: Generator) -> Iterator[Callable[[Classifier], Tensor]]:
+    def batches(generator: Generator, done: float) -> Iterator[Callable[[Classifier], Tensor]]:
+        for_now = recipe.at(done)
         order = torch.randperm(len(examples.pictures), generator=generator)
         own = crew.own(generator)
         for step in range(steps):
             rows = crew.share(order[step * batch : (step + 1) * batch])
-            yield _label_loss(augmented(examples, rows, recipe, own), recipe, weights, crew)
+            yield _label_loss(augmented(examples, rows, for_now, own), recipe, weights, crew)
 
     watch = None if tuning is None else watcher(tuning, recipe)
     course = Course(stage="classifier", batches=batches, steps=steps, pictures=steps * batch, watch=watch)

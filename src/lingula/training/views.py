@@ -97,7 +97,7 @@ def _taught(
     weight = recipe.loss.teacher_weight
     if examples.teachers is None or weight == 0:
         return targets, None
-    pneumonia, findings = examples.teachers.judge(seen, rows)
+    pneumonia, findings = examples.teachers.judge(seen, rows, recipe.schedule.precision)
     mixed = (1 - weight) * targets + weight * pneumonia
     return torch.where(is_blank[:, None], targets, mixed), torch.where(is_blank[:, None], torch.tensor(0.0), findings)
 

@@ -21,6 +21,7 @@ from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING
 from lingula.training.card import Origin, assemble_manifest, write_card
 from lingula.training.charts import write_charts
 from lingula.training.crossvalidate import cross_validate, judge_held_part, teachers
+from lingula.training.devices import current_crew, said_of_arithmetic
 from lingula.training.evidence import Findings, check_gate
 from lingula.training.export import describe_graph, export_graph, measure_parity
 from lingula.training.figures import draw_history
@@ -117,6 +118,7 @@ def train_run(run: Run, *, progress: Progress, say: Say, environment: Mapping[st
     recipe = read_recipe(run.recipe_path)
     material = _material(run, recipe, say)
     split = _split(run, recipe, material, say)
+    say(said_of_arithmetic(current_crew().device, recipe.classifier.schedule.precision))
     tracking = Tracking()
     if environment is not None:
         tracking = open_tracking(recipe, recipe.tracking, run.folder, environment, say)

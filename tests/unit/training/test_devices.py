@@ -13,7 +13,8 @@ from made.crew import train_head
 from torch import Generator
 
 from lingula.errors import TrainingError
-from lingula.training.devices import Crew, current_crew, one_ahead
+from lingula.training.devices import Crew, calculates_in_bf16, current_crew, one_ahead, said_of_arithmetic
+from lingula.training.recipe import Precision
 
 TESTS = Path(__file__).parents[2]
 
@@ -108,3 +109,27 @@ def test_leaving_in_the_middle_of_batches_made_ahead_leaves_no_thread() -> None:
     assert next(iter(ahead)) == 1
     del ahead
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_bfloat16_is_used_where_the_processor_has_it_unless_the_recipe_says(
+    can: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    processor = torch.device("cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": can})
+    assert calculates_in_bf16(processor, Precision.AUTO) is can
+    assert calculates_in_bf16(processor, Precision.BF16)
+    assert not calculates_in_bf16(processor, Precision.FP32)
+    assert ("in bfloat16" in said_of_arithmetic(processor, Precision.AUTO)) is can
+    assert ("no arithmetic for bfloat16" in said_of_arithmetic(processor, Precision.AUTO)) is not can
+    assert said_of_arithmetic(processor, Precision.FP32).endswith("in 32 bits")
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_a_gpu_is_asked_whether_it_calculates_in_bfloat16_itself(
+    can: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *, including_emulation: can or including_emulation)
+    assert calculates_in_bf16(torch.device("cuda"), Precision.AUTO) is can

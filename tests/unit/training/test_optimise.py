@@ -37,7 +37,7 @@ def loss_of(rows: Tensor, network: nn.Module) -> Tensor:
     return off.square().mean()
 
 
-def batches(generator: Generator) -> Iterator[Callable[[nn.Module], Tensor]]:
+def batches(generator: Generator, _: float) -> Iterator[Callable[[nn.Module], Tensor]]:
     order = torch.randperm(64, generator=generator)
     for start in range(0, 64, 16):
         yield partial(loss_of, order[start : start + 16])
@@ -58,6 +58,18 @@ def learnt(recipe: Schedule, log: Log, watch: Callable[[nn.Module], Watched] | N
 
 def error(network: nn.Module) -> float:
     return float((network(INPUTS) - WANTED).square().mean().detach())
+
+
+def test_each_epoch_is_told_how_much_is_done() -> None:
+    told: list[float] = []
+
+    def listening(generator: Generator, done: float) -> Iterator[Callable[[nn.Module], Tensor]]:
+        told.append(done)
+        return batches(generator, done)
+
+    listener = Course(stage="test", batches=listening, steps=4, pictures=64)
+    optimise(small_network(), listener, schedule(epochs=4), 1, Log())
+    assert told == [0.0, 0.25, 0.5, 0.75]
 
 
 @pytest.mark.parametrize("name", sorted(RATES))
@@ -109,7 +121,7 @@ def test_frozen_layers_stay_as_they_are_with_their_statistics() -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_training_with_advice() -> None:
-    def broken(_: Generator) -> Iterator[Callable[[nn.Module], Tensor]]:
+    def broken(_: Generator, __: float) -> Iterator[Callable[[nn.Module], Tensor]]:
         yield lambda network: network(INPUTS).mean() * float("nan")
 
     lost = Course[nn.Module](stage="classifier", batches=broken, steps=1, pictures=64)

@@ -72,3 +72,19 @@ def test_a_missing_recipe_and_one_that_is_no_toml_are_told_apart(tmp_path: Path)
     (tmp_path / "bad.toml").write_text("= 1")
     with pytest.raises(TrainingError, match="no TOML"):
         read_recipe(tmp_path / "bad.toml")
+
+
+def test_what_the_network_sees_grows_to_its_side() -> None:
+    text = resolve_recipe(RECIPES / "default.toml", ["classifier.grow_from=80", "classifier.network.side=144"])
+    classifier = parse_recipe(text, name="default.toml").classifier
+    sides = [classifier.at(done / 8).network.side for done in range(8)]
+    assert sides == [80, 96, 96, 112, 128, 128, 144, 144]
+    assert classifier.at(0.5).schedule == classifier.schedule
+
+
+def test_nothing_grows_unless_a_recipe_says_so_and_nothing_shrinks() -> None:
+    classifier = read_recipe(RECIPES / "default.toml").classifier.model_copy(update={"grow_from": None})
+    assert classifier.at(0.0) == classifier
+    text = resolve_recipe(RECIPES / "default.toml", ["classifier.grow_from=160", "classifier.network.side=144"])
+    with pytest.raises(TrainingError, match=r"grow_from \(160\) is more than the network's side \(144\)"):
+        parse_recipe(text, name="default.toml")

@@ -10,7 +10,7 @@ from made.chests import drawn_chest
 from lingula.training.examples import LabelledExamples
 from lingula.training.losses import UNKNOWN_FINDING, taught_loss
 from lingula.training.networks import Classifier, build_classifier
-from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, LossRecipe, NetworkRecipe, Schedule
+from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, LossRecipe, NetworkRecipe, Precision, Schedule
 from lingula.training.teachers import Teachers
 from lingula.training.views import augmented
 
@@ -53,9 +53,20 @@ TEACHERS = Teachers(networks=(certain(math.log(3)), certain(-math.log(3))), of=n
 
 def test_each_example_is_judged_by_its_own_teacher() -> None:
     rows = torch.tensor([5, 0, 3])
-    pneumonia, findings = TEACHERS.judge(torch.rand(3, 1, 64, 64), rows)
+    pneumonia, findings = TEACHERS.judge(torch.rand(3, 1, 64, 64), rows, Precision.AUTO)
     assert pneumonia[:, 0].tolist() == pytest.approx([0.25, 0.75, 0.25], abs=2e-3)
     assert findings.argmax(dim=1).tolist() == [1, 1, 1]
+
+
+def test_a_teacher_sees_its_own_side_whatever_its_pupil_sees() -> None:
+    """Small pictures of a pupil that grows are enlarged, so the teacher says much what it says of the whole picture."""
+    torch.manual_seed(2)
+    teachers = Teachers(networks=(build_classifier(NETWORK).eval(),), of=np.zeros(6, np.int64))
+    sides: list[int] = []
+    teachers.networks[0].register_forward_pre_hook(lambda _, seen: sides.append(seen[0].shape[2]))
+    small = torch.from_numpy(PICTURES)[:, None, ::7, ::7].float() / 255
+    teachers.judge(small, torch.arange(6), Precision.FP32)
+    assert (small.shape[2], sides) == (32, [64])
 
 
 def test_the_teachers_word_counts_by_its_weight() -> None:

@@ -13,7 +13,7 @@ from lingula.errors import TrainingError
 from lingula.training.examples import LabelledExamples, LungExamples
 from lingula.training.journal import Epoch, Underway, unheard
 from lingula.training.networks import FRAME, Classifier
-from lingula.training.recipe import ClassifierRecipe, FinderRecipe, LossRecipe, NetworkRecipe, Schedule
+from lingula.training.recipe import ClassifierRecipe, FinderRecipe, LossRecipe, NetworkRecipe, Precision, Schedule
 from lingula.training.train import find_lungs, train_classifier, train_lung_finder
 from lingula.training.views import as_they_are
 
@@ -67,6 +67,22 @@ def test_a_killed_training_goes_on_with_the_same_result(tmp_path: Path) -> None:
         torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)
 
 
+def test_a_network_grows_into_its_side_and_is_watched_at_it() -> None:
+    seen: list[int] = []
+    take = Classifier.forward
+
+    def noting(self: Classifier, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(pictures.shape[2])
+        return take(self, pictures)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Classifier, "forward", noting)
+        recipe = ClassifierRecipe(schedule=schedule(4), network=SMALL, grow_from=32)
+        train_classifier(labelled(), recipe, 5, progress=unheard, tuning=labelled())
+    steps_and_a_look = [[side, side, 64] for side in (32, 48, 48, 64)]
+    assert seen == [side for epoch in steps_and_a_look for side in epoch]
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
     recipe = ClassifierRecipe(schedule=schedule(1), network=SMALL)
     one, two, other = (
@@ -91,7 +107,7 @@ def test_the_same_recipe_gives_the_same_digest_of_predictions(precision: str) ->
 
     Then probabilities move by as much as training amplifies the rounding: here by at most 0.02 after two epochs.
     """
-    twice = schedule(2).model_copy(update={"precision": precision})
+    twice = schedule(2).model_copy(update={"precision": Precision(precision)})
     recipe = ClassifierRecipe(schedule=twice, network=SMALL, loss=LossRecipe(finding_weight=0.2))
     one, two = (predictions(train_classifier(labelled(), recipe, 5, progress=unheard)) for _ in range(2))
     assert digest(one) == digest(two)

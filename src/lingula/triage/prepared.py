@@ -1,5 +1,6 @@
 """From a file's bytes to what a package takes, or the finding that there will be none."""
 
+import hashlib
 import time
 from collections.abc import Callable
 
@@ -33,6 +34,11 @@ def fetch_original(store: ObjectStore, new: NewInstance) -> bytes:
         raise LingulaError(
             f"the store gave {len(data):,} bytes of an original of {new.size_bytes:,}: restore it from a backup, or "
             "let the sender send it again"
+        )
+    if hashlib.sha256(data).hexdigest() != new.sha256:
+        raise LingulaError(
+            "the store gave other bytes than it was given, though as many: restore the original from a backup, or let "
+            "the sender send it again"
         )
     return data
 

@@ -40,6 +40,14 @@ def test_all_or_one_sites_failures_are_tried_again(hospital: Hospital) -> None:
     assert [hospital.of(one).status for one in (north, south)] == [Status.ASSESSED, Status.ASSESSED]
 
 
+def test_a_misspelt_site_is_not_answered_as_if_nothing_had_failed_there(hospital: Hospital) -> None:
+    failed(hospital, 1)
+    ada = hospital.person("ada")
+    for answer in (ada.get("/api/v1/failures?site=nroth"), ada.post("/api/v1/failures/replay?site=nroth")):
+        assert answer.status_code == 404
+        assert "there is no such site" in answer.json()["detail"]
+
+
 def test_the_timeline_tells_who_asked(hospital: Hospital) -> None:
     instance = failed(hospital, 1)
     hospital.person("nils").post(f"/api/v1/instances/{instance}/replay")

@@ -402,6 +402,19 @@ def test_a_store_that_gives_back_other_bytes_is_asked_again_before_a_person_is(t
     assert triage.of(other).status is Status.FAILED
 
 
+def test_an_original_that_decayed_in_the_store_is_not_assessed(triage: MadeTriage) -> None:
+    """As long as it was and still a picture, but not the one that was sent."""
+    instance = triage.send(made_jpeg())
+    key, data = triage.of(instance).new.store_key, bytearray(made_jpeg())
+    data[-40] ^= 1
+    triage.store.store.delete(key)
+    triage.store.store.put(key, bytes(data))
+    while triage.worker.work_once():
+        pass
+    assert triage.of(instance).status is Status.FAILED
+    assert "other bytes than it was given" in str(triage.statement(instance).reason)
+
+
 def test_a_replayed_instance_is_assessed_again(triage: MadeTriage) -> None:
     instance = triage.send(made_jpeg())
     key, data = triage.of(instance).new.store_key, made_jpeg()

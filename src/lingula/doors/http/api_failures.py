@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from lingula.doors.http.door import ACaller, ADoor
+from lingula.doors.http.api_sites import managed
+from lingula.doors.http.door import ACaller, ADoor, Door
 from lingula.doors.http.security import Caller
 from lingula.doors.http.shapes import PREFIX
 from lingula.doors.http.shapes_admin import FailureShape, FailuresShape, ReplayedShape
-from lingula.errors import NotFound
 from lingula.radiology.identifiers import SiteName
 from lingula.records.accounts import Role
 
@@ -30,7 +30,7 @@ def failures(
 ) -> FailuresShape:
     """Give what failed after its last attempt, newest first, with the reason."""
     caller.must_be(Role.ADMINISTRATOR)
-    sites = sites_of(caller, site)
+    sites = sites_of(door, caller, site)
     found = door.system.records.parked(sites, at_most)
     return FailuresShape(
         total=door.system.records.summary(sites).parked, failures=[FailureShape.of(one) for one in found]
@@ -41,16 +41,18 @@ def failures(
 def replay_failures(door: ADoor, caller: ACaller, site: ASite = None) -> ReplayedShape:
     """Set up to a thousand failed instances back to `received`, the newest first; ask again while some are left."""
     caller.must_be(Role.ADMINISTRATOR)
-    sites = sites_of(caller, site)
+    sites = sites_of(door, caller, site)
     replayed = door.system.upkeep.replay_parked(sites, caller.who, MOST_AT_ONCE)
     door.access.note(caller, "replayed failures", site or "all sites")
     return ReplayedShape(replayed=replayed, left=door.system.records.summary(sites).parked)
 
 
-def sites_of(caller: Caller, site: str | None) -> Collection[SiteName] | None:
-    """Give the sites asked for, of those the caller sees; None means all. Raises `NotFound` for another's."""
-    if site is None:
-        return caller.sites
-    if not caller.sees(SiteName(site)):
-        raise NotFound("there is no such site")
-    return {SiteName(site)}
+def sites_of(door: Door, caller: Caller, site: str | None) -> Collection[SiteName] | None:
+    """Give the sites asked for, of those the caller manages; None means all.
+
+    Raises
+    ------
+    NotFound
+        If there is no such site, or it is another's: an empty list would look as if nothing had failed there.
+    """
+    return caller.sites if site is None else {managed(door, caller, site).name}

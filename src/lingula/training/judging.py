@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
+from lingula.errors import TrainingError
 from lingula.radiology.study import Status
 from lingula.training.augment import Pictures, lungs_blanked
 from lingula.training.calibrate import Calibration
@@ -76,6 +77,8 @@ class Judged:
         for number, (held, path) in files.items():
             folds[held] = number
             with np.load(path) as judged:
+                if "is_probed" not in judged:
+                    raise TrainingError(f"{path} is of an older version of this program; remove it to judge again")
                 is_probed[held] = judged["is_probed"]
                 for name, column in columns.items():
                     column[held] = judged[name]

@@ -9,6 +9,7 @@ from made.chests import drawn_data
 from lingula.errors import TrainingError
 from lingula.training.crossvalidate import fold_lesson, teachers
 from lingula.training.dataset import load_dataset
+from lingula.training.judging import Judged
 from lingula.training.labelled import Part
 from lingula.training.lungs import LungMasks
 from lingula.training.networks import FRAME
@@ -72,3 +73,9 @@ def test_teaching_needs_every_folds_network(split: Split, tmp_path: Path) -> Non
     assert teachers(split, rows, recipe(teacher_weight=0.0), folder=tmp_path) is None
     with pytest.raises(TrainingError, match="1 of 2 folds"):
         teachers(split, rows, recipe(teacher_weight=0.5, judged=1), folder=tmp_path)
+
+
+def test_what_an_older_version_judged_is_said_to_be_too_old(tmp_path: Path) -> None:
+    np.savez(tmp_path / "judged.npz", logits=np.zeros(2), novelty=np.zeros(2))
+    with pytest.raises(TrainingError, match=r"judged\.npz is of an older version of this program; remove it"):
+        Judged.gather(2, {0: (np.arange(2), tmp_path / "judged.npz")}, way="cross-validation")

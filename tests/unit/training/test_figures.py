@@ -145,7 +145,7 @@ def test_risk_over_coverage_ends_at_the_errors_of_all() -> None:
 
 
 def test_net_benefit_is_drawn_beside_flagging_everybody() -> None:
-    (made, *_) = measure_decision_curves(Cases.of(made_outcomes(200)), 0.3)
+    (made, *others) = measure_decision_curves(Cases.of(made_outcomes(200)), 0.3)
 
     figure = draw_decision_curve(made)
 
@@ -156,6 +156,8 @@ def test_net_benefit_is_drawn_beside_flagging_everybody() -> None:
     ]
     assert list(curve(figure, 2)[0]) == pytest.approx([1 / 20, 0.05 - 0.95 / 20])
     assert "where 5 % have pneumonia" in figure.title
+    assert figure.legend == "lower right"  # flagging all leaves the chart at its lower left
+    assert {draw_decision_curve(other).legend for other in others} == {"lower left"}
 
 
 def test_waits_are_drawn_for_each_order() -> None:

@@ -10,7 +10,11 @@ from lingula.doors.cli.reading import reading_rules
 
 Data = Annotated[
     Path,
-    typer.Argument(metavar="DATASET", help="A folder per class, or a CSV with image_path,label.", show_default=False),
+    typer.Argument(
+        metavar="DATASET",
+        help="A folder per class, a CSV with image_path,label, or KIND:FOLDER, such as dicom:FOLDER or nih:FOLDER.",
+        show_default=False,
+    ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder of the report, the numbers and the table.", show_default=False)]
 Package = Annotated[

@@ -39,6 +39,7 @@ def draw_decision_curve(curve: DecisionCurve) -> Chart:
     highest = 1.08 * max(max(point.model.high, point.treat_all) for point in points)
     lowest = -0.35 * highest
     rows = [(point.odds, point.model.low, point.model.high) for point in points]
+    has_left = points[len(points) // 3].treat_all < lowest  # flagging all fell out of the chart on its left
     return Chart(
         title=f"Net benefit where {100 * curve.prevalence:.3g} % have pneumonia",
         x=Axis(
@@ -56,7 +57,7 @@ def draw_decision_curve(curve: DecisionCurve) -> Chart:
             Line(points=[(point.odds, point.rule_out.value) for point in points], series=1, name="its rule-out point"),
             Line(points=[(point.odds, point.treat_all) for point in points], series=2, name="flag all"),
         ),
-        legend="lower left",
+        legend="lower right" if has_left else "lower left",
     )
 
 

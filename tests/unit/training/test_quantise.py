@@ -171,8 +171,8 @@ def test_a_graph_of_integers_is_not_rounded_again(quantised: bytes, samples: Pic
 def test_this_processor_says_of_the_shipped_graph_what_integers_ought_to_say(samples: Pictures) -> None:
     """Processors without VNNI overflow where weights are of eight bits; the shipped graph's are of seven.
 
-    What it ought to say is worked out in 32 bits, rounded where the graph rounds. On an AVX2 processor these samples were
-    0.0002 apart, and 0.002 with weights of eight bits.
+    What it ought to say is worked out in 32 bits, rounded where the graph rounds. On an AVX2 processor these samples
+    were 0.0002 apart, and 0.002 with weights of eight bits.
     """
     shipped = read_package(shipped_package_path())
     options = onnxruntime.SessionOptions()

@@ -116,7 +116,8 @@ def calculates_in_bf16(device: torch.device, precision: Precision) -> bool:
     """Tell whether a network learns in bfloat16 on a device.
 
     Processors without arithmetic for it emulate it: an AMD EPYC with no more than AVX2 (Zen 3) trained the default's
-    network at 8 images/s so and at 70 in 32 bits, while one with AVX-512 BF16 is two to four times as fast as in 32.
+    network at 8 images/s so and at 97 in 32 bits, on two threads; one with AVX-512 BF16 is two to four times as fast
+    as in 32.
     """
     if precision is not Precision.AUTO:
         return precision is Precision.BF16

@@ -117,7 +117,7 @@ class NetworkRecipe(_Part):
         default="lingula", description="lingula, small-cnn, vgg16, resnet50, resnet50v2, or timm/NAME for any of timm's"
     )
     sees: Sight = Sight.LUNGS
-    side: int = Field(default=144, gt=0, multiple_of=16, description="pixels of what it sees")
+    side: int = Field(default=144, gt=0, multiple_of=_PLACE, description="pixels of what it sees")
     widths: tuple[int, int, int, int] = Field(default=(32, 64, 128, 128), description="of lingula's own network")
     blocks: tuple[int, int, int, int] = Field(default=(1, 2, 2, 1), description="of lingula's own network")
     pretrained: bool = Field(default=False, description="begin with ImageNet weights, from `weights` or from the hub")
@@ -182,7 +182,7 @@ class ClassifierRecipe(_Part):
     grow_from: int | None = Field(
         default=None,
         gt=0,
-        multiple_of=16,
+        multiple_of=_PLACE,
         description="pixels of what the network sees at first; they grow to its `side` by three quarters of the epochs",
     )
     network: NetworkRecipe = NetworkRecipe()

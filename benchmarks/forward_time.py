@@ -13,10 +13,10 @@ from torch import nn
 
 from benchmarks.engines import Run, measure, open_onnxruntime, open_openvino
 from benchmarks.int8_study import prepared
-from lingula.training.augment import Pictures
-from lingula.training.export import export_graph
+from lingula.training.learning.augment import Pictures
 from lingula.training.networks import FRAME, LungFinder, Reader, build_classifier
-from lingula.training.quantise import Quantisation, Ranging, quantise_graph
+from lingula.training.packaging.export import export_graph
+from lingula.training.packaging.quantise import Quantisation, Ranging, quantise_graph
 from lingula.training.recipe import NetworkRecipe
 
 SHAPES = (

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from benchmarks.engines import Run, measure, open_onnxruntime, open_openvino
 from lingula.modelpackage.archive import ModelPackage, read_package
 from lingula.modelpackage.manifest import Rounding
-from lingula.training.augment import Pictures
-from lingula.training.dataset import Dataset, load_dataset
-from lingula.training.labelled import Part
+from lingula.training.data.dataset import Dataset, load_dataset
+from lingula.training.data.labelled import Part
+from lingula.training.data.split import Split, split_dataset
+from lingula.training.learning.augment import Pictures
 from lingula.training.networks import lung_box
-from lingula.training.quantise import (
+from lingula.training.packaging.quantise import (
     RANGED,
     Network,
     Quantisation,
@@ -34,10 +35,9 @@ from lingula.training.quantise import (
     measure_rounding,
     quantise_graph,
 )
+from lingula.training.probes.stress import STRESSES
 from lingula.training.recipe import SplitRecipe
 from lingula.training.sources import read_source
-from lingula.training.split import Split, split_dataset
-from lingula.training.stress import STRESSES
 
 REFERENCE = "onnxruntime fp32"
 _BATCH = 8

@@ -93,7 +93,7 @@ for name in ("timm", "torchvision", "huggingface_hub"):
     sys.modules[name] = None
 import lingula.training.walk
 from lingula.errors import TrainingError
-from lingula.training.export import export_graph
+from lingula.training.packaging.export import export_graph
 from lingula.training.networks import LungFinder, Reader, build_classifier
 from lingula.training.recipe import NetworkRecipe
 

@@ -9,7 +9,7 @@ from made.readers import MadeReader
 from playwright.sync_api import Page, sync_playwright
 
 from lingula.doors.cli.reading import reading_rules
-from lingula.training.evaluate import EvaluationOptions, evaluate_package
+from lingula.training.evaluation.evaluate import EvaluationOptions, evaluate_package
 from lingula.training.probes import ProbeOptions
 from lingula.training.sources import read_source
 

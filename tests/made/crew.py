@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lingula.training.devices import gathered, help_lead
-from lingula.training.examples import LabelledExamples, LungExamples
-from lingula.training.journal import Epoch, unheard
+from lingula.training.learning.devices import gathered, help_lead
+from lingula.training.learning.examples import LabelledExamples, LungExamples
+from lingula.training.learning.journal import Epoch, unheard
+from lingula.training.learning.train import train_classifier, train_lung_finder
 from lingula.training.networks import Classifier
 from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, FinderRecipe, LossRecipe, NetworkRecipe, Schedule
-from lingula.training.train import train_classifier, train_lung_finder
 from made.chests import drawn_chest
 
 CHESTS = [drawn_chest(number, has_opacity=number % 3 == 1) for number in range(24)]

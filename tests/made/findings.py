@@ -1,7 +1,7 @@
 """What a run might have found, for cards and gates; the numbers describe nothing real."""
 
 from lingula.modelpackage.manifest import Estimate
-from lingula.training.evidence import Effort, Findings
+from lingula.training.evidence.findings import Effort, Findings
 from made.packages import made_manifest
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lingula.radiology.radiograph import Pixels
-from lingula.training.circumstances import Circumstances
-from lingula.training.dataset import Dataset, DatasetReport
-from lingula.training.labelled import LABEL_NAMES, LabelledRadiograph, Part
+from lingula.training.data.circumstances import Circumstances
+from lingula.training.data.dataset import Dataset, DatasetReport
+from lingula.training.data.labelled import LABEL_NAMES, LabelledRadiograph, Part
 
 SIDE = 128  # pixels; larger than the shortest side a package accepts
 

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from lingula.radiology.radiograph import Pixels
-from lingula.training.dataset import Dataset, load_dataset
-from lingula.training.labelled import Source
+from lingula.training.data.dataset import Dataset, load_dataset
+from lingula.training.data.labelled import Source
 from lingula.training.sources import read_source
 
 SIDE = 224

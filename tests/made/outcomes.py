@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from lingula.radiology.study import Status
-from lingula.training.labelled import LABEL_NAMES
-from lingula.training.outcomes import Outcome
+from lingula.training.data.labelled import LABEL_NAMES
+from lingula.training.data.outcomes import Outcome
 from made.labels import MadeScores, made_scores
 from made.packages import made_manifest
 

@@ -9,9 +9,9 @@ from made.chests import drawn_data
 from lingula.errors import TrainingError
 from lingula.modelpackage.archive import read_package, shipped_package_path
 from lingula.modelpackage.session import open_session
-from lingula.training.evidence import Findings
-from lingula.training.journal import read_history
-from lingula.training.predictions import read_predictions
+from lingula.training.data.predictions import read_predictions
+from lingula.training.evidence.findings import Findings
+from lingula.training.learning.journal import read_history
 from lingula.training.walk import Run, begin_run, export_run, train_run
 
 CHESTS = 48

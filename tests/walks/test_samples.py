@@ -16,7 +16,7 @@ import lingula
 from lingula.modelpackage.archive import read_package, shipped_package_path
 from lingula.radiology.reading import describe_instance, read_radiograph
 from lingula.radiology.study import Status
-from lingula.training.metrics import auroc
+from lingula.training.statistics.metrics import auroc
 from lingula.training.synthesis.choosing import Opinion
 from lingula.training.synthesis.cohort import SIDE, Cohort, lung_box_of, places_in_picture, read_cohort
 from lingula.training.synthesis.film import Film

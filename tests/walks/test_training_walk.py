@@ -13,9 +13,9 @@ from lingula.modelpackage.manifest import Gate
 from lingula.modelpackage.preprocessing import prepare
 from lingula.modelpackage.session import open_session
 from lingula.radiology.radiograph import Radiograph
-from lingula.training import quantise
 from lingula.training.comparing import compare, read_run
-from lingula.training.evidence import Findings
+from lingula.training.evidence.findings import Findings
+from lingula.training.packaging import quantise
 from lingula.training.walk import Run, begin_run, export_run, train_run
 
 CHESTS = 160

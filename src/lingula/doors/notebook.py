@@ -19,19 +19,19 @@ from lingula.registry import Registry
 from lingula.settings import load_settings
 from lingula.training import page
 from lingula.training.charts import Chart, to_svg
-from lingula.training.evaluate import EvaluationOptions
-from lingula.training.labelled import LABEL_NAMES, Source
-from lingula.training.measures import PREVALENCES
-from lingula.training.metrics import predictive_values
-from lingula.training.outcomes import Outcome
+from lingula.training.data.labelled import LABEL_NAMES, Source
+from lingula.training.data.outcomes import Outcome
+from lingula.training.evaluation.evaluate import EvaluationOptions
+from lingula.training.evaluation.report import Shown
+from lingula.training.evaluation.result import write_estimate
 from lingula.training.probes import LookingProbe, ProbeOptions
-from lingula.training.report import Shown
-from lingula.training.result import write_estimate
+from lingula.training.statistics.measures import PREVALENCES
+from lingula.training.statistics.metrics import predictive_values
 from lingula.triage.eligibility import reason_not_eligible
 from lingula.triage.heatmap import draw_heatmap
 
 if TYPE_CHECKING:
-    from lingula.training.journal import Epoch, Underway
+    from lingula.training.learning.journal import Epoch, Underway
 
 # Only within the cell: a notebook's own look stays as it is.
 _STYLE = """
@@ -134,7 +134,7 @@ def _estimate(value: Estimate | None) -> str:
 
 def told(news: "Epoch | Underway") -> None:
     """Print a line for each finished epoch: the progress of a training."""
-    from lingula.training.journal import Epoch
+    from lingula.training.learning.journal import Epoch
 
     if isinstance(news, Epoch):
         watched = "" if news.tuning_loss is None else f", tuning loss {news.tuning_loss:.4f}"

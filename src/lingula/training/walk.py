@@ -18,17 +18,22 @@ from lingula.errors import TrainingError
 from lingula.modelpackage.archive import write_package
 from lingula.modelpackage.manifest import Forebear, Rounding
 from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING
-from lingula.training.card import Origin, assemble_manifest, write_card
 from lingula.training.charts import write_charts
-from lingula.training.crossvalidate import cross_validate, judge_held_part, teachers
-from lingula.training.devices import current_crew, said_of_arithmetic
-from lingula.training.evidence import Findings, check_gate
-from lingula.training.export import describe_graph, export_graph, measure_parity
+from lingula.training.data.labelled import Part
+from lingula.training.data.predictions import FILE_NAME as PREDICTIONS
+from lingula.training.data.predictions import write_predictions
+from lingula.training.data.split import Split, read_split, split_dataset, write_split
+from lingula.training.evidence.crossvalidate import cross_validate, judge_held_part, teachers
+from lingula.training.evidence.findings import Findings, check_gate
+from lingula.training.evidence.judging import Judged
+from lingula.training.evidence.settle import Looker, settle, strange_logits
+from lingula.training.evidence.weigh import weigh
 from lingula.training.figures import draw_history
-from lingula.training.journal import Journal, Progress, read_history
-from lingula.training.judging import Judged
-from lingula.training.labelled import Part
-from lingula.training.material import gather
+from lingula.training.learning.devices import current_crew, said_of_arithmetic
+from lingula.training.learning.journal import Journal, Progress, read_history
+from lingula.training.learning.material import gather
+from lingula.training.learning.stages import Lesson, Listeners, Networks, TrainingMaterial, train_networks
+from lingula.training.learning.tracking import Tracking, open_tracking
 from lingula.training.networks import (
     LungFinder,
     Reader,
@@ -37,16 +42,11 @@ from lingula.training.networks import (
     build_classifier,
     open_package,
 )
-from lingula.training.predictions import FILE_NAME as PREDICTIONS
-from lingula.training.predictions import write_predictions
-from lingula.training.quantise import round_graph
+from lingula.training.packaging.card import Origin, assemble_manifest, write_card
+from lingula.training.packaging.export import describe_graph, export_graph, measure_parity
+from lingula.training.packaging.quantise import round_graph
 from lingula.training.recipe import Recipe
 from lingula.training.recipe_file import parse_recipe, read_recipe, resolve_recipe
-from lingula.training.settle import Looker, settle, strange_logits
-from lingula.training.split import Split, read_split, split_dataset, write_split
-from lingula.training.stages import Lesson, Listeners, Networks, TrainingMaterial, train_networks
-from lingula.training.tracking import Tracking, open_tracking
-from lingula.training.weigh import weigh
 
 Say = Callable[[str], None]
 _PARITY_PICTURES = 200

@@ -4,7 +4,7 @@ from pathlib import Path
 from made.commands import Lingula
 from made.outcomes import made_outcomes
 
-from lingula.training.predictions import write_predictions
+from lingula.training.data.predictions import write_predictions
 
 
 def runs(tmp_path: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from made.commands import Lingula
 from made.labels import write_class_folders
 from made.published import Person, kermany_archive, write_dicom, write_lines
 
-from lingula.training.dataset import load_dataset
+from lingula.training.data.dataset import load_dataset
 from lingula.training.sources import read_source
 
 NORMAL = [f"IM-{number:04}-0001.jpeg" for number in range(12)]

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from lingula.doors.cli.output import Progress
-from lingula.training.journal import Epoch, Underway
+from lingula.training.learning.journal import Epoch, Underway
 
 
 def epoch(number: int, *, tuning_loss: float | None = None, seconds: float = 3.0) -> Epoch:

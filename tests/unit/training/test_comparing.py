@@ -11,14 +11,20 @@ from made.outcomes import made_outcomes
 
 from lingula.errors import TrainingError
 from lingula.radiology.study import Band
-from lingula.training.cases import Cases
 from lingula.training.comparing import Comparison, JudgedRun, compare, compare_runs, read_run, table_lines
 from lingula.training.comparing.measuring import holm
 from lingula.training.comparing.pairing import mcnemar
-from lingula.training.metrics import average_precision, brier_score, clustered_delong_test, decide, delong_test
-from lingula.training.outcomes import Outcome
-from lingula.training.predictions import write_predictions
-from lingula.training.split import split_dataset, write_split
+from lingula.training.data.outcomes import Outcome
+from lingula.training.data.predictions import write_predictions
+from lingula.training.data.split import split_dataset, write_split
+from lingula.training.statistics.cases import Cases
+from lingula.training.statistics.metrics import (
+    average_precision,
+    brier_score,
+    clustered_delong_test,
+    decide,
+    delong_test,
+)
 
 
 def run(name: str, outcomes: Sequence[Outcome]) -> JudgedRun:

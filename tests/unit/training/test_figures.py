@@ -9,9 +9,7 @@ from made.packages import made_manifest
 from lingula.doors.cli.reading import reading_rules
 from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import Estimate
-from lingula.training.cases import Cases
 from lingula.training.charts import Band, Bars, Chart, Dots, Line, Words, to_svg
-from lingula.training.decision_curve import measure_decision_curves
 from lingula.training.figures import (
     Marker,
     Named,
@@ -30,12 +28,14 @@ from lingula.training.figures import (
     markers_on_precision_recall,
     markers_on_roc,
 )
-from lingula.training.journal import Epoch
-from lingula.training.measures import measure
-from lingula.training.metrics import auroc
-from lingula.training.reading_queue import CaseMix, Traffic, simulate_reading
-from lingula.training.risk_coverage import measure_risk_coverage
-from lingula.training.subgroups import measure_subgroups
+from lingula.training.learning.journal import Epoch
+from lingula.training.statistics.cases import Cases
+from lingula.training.statistics.decision_curve import measure_decision_curves
+from lingula.training.statistics.measures import measure
+from lingula.training.statistics.metrics import auroc
+from lingula.training.statistics.reading_queue import CaseMix, Traffic, simulate_reading
+from lingula.training.statistics.risk_coverage import measure_risk_coverage
+from lingula.training.statistics.subgroups import measure_subgroups
 
 
 def curve(chart: Chart, series: int = 0) -> list[tuple[float, float]]:

@@ -64,9 +64,9 @@ def evaluate(  # noqa: PLR0913  a command's options are its arguments
 
     from lingula.registry import Registry
     from lingula.settings import load_settings
-    from lingula.training.evaluate import EvaluationOptions, evaluate_package
+    from lingula.training.evaluation.evaluate import EvaluationOptions, evaluate_package
+    from lingula.training.evaluation.result import EvaluationResult
     from lingula.training.probes import ProbeOptions
-    from lingula.training.result import EvaluationResult
     from lingula.training.sources import read_part
     from lingula.triage.eligibility import reason_not_eligible
     from lingula.triage.heatmap import draw_heatmap

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-    from lingula.training.journal import Epoch, Underway
+    from lingula.training.learning.journal import Epoch, Underway
 
 NOTICE = "Lingula supports a doctor's decision and never replaces it."
 
@@ -114,7 +114,7 @@ class Progress:
 
     def heard(self, news: "Epoch | Underway") -> None:
         """Show how far a stage is."""
-        from lingula.training.journal import Epoch
+        from lingula.training.learning.journal import Epoch
 
         if isinstance(news, Epoch):
             self._tuning[news.label] = "" if news.tuning_loss is None else f", tuning loss {news.tuning_loss:.4f}"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lingula.training.reading_queue import ReadingRules
+    from lingula.training.statistics.reading_queue import ReadingRules
 
 
 def reading_rules() -> "ReadingRules":
@@ -15,7 +15,7 @@ def reading_rules() -> "ReadingRules":
     {'urgent': 60.0, 'routine': 240.0}
     """
     from lingula.radiology.study import Band
-    from lingula.training.reading_queue import ReadingRules
+    from lingula.training.statistics.reading_queue import ReadingRules
     from lingula.triage.priority import DEFAULT_CAPS, effective_priority, priority_of
 
     came = datetime(2000, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from lingula.doors.cli.shelved import AsJson, open_registry, show_one
 
 if TYPE_CHECKING:
     from lingula.registry import Registry
-    from lingula.training.shadow_report import ShadowReport
+    from lingula.training.evaluation.shadow_report import ShadowReport
 
 _STOPPED = "stopped by hand"
 
@@ -47,7 +47,7 @@ def compare_shadow(
     ] = None,
 ) -> None:
     """Print how often and where a candidate in shadow says something else than the package that served."""
-    from lingula.training.shadow_report import report_lines
+    from lingula.training.evaluation.shadow_report import report_lines
 
     report = _compared(open_registry(), name)
     as_text = "\n".join(report_lines(report))
@@ -61,7 +61,7 @@ def _compared(registry: "Registry", name: str | None) -> "ShadowReport":
     from lingula.errors import NotFound
     from lingula.registry import Action
     from lingula.settings import load_settings
-    from lingula.training.shadow_report import report_shadow
+    from lingula.training.evaluation.shadow_report import report_shadow
     from lingula.wiring.places import open_shadows
 
     label = registry.show(name).label if name else None

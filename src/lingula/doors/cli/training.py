@@ -34,7 +34,7 @@ def train(
 ) -> None:
     """Train what a recipe says; stopped at any moment, the same command goes on where it was."""
     with _training_extra():
-        from lingula.training.devices import gathered, help_lead
+        from lingula.training.learning.devices import gathered, help_lead
         from lingula.training.walk import begin_run, train_run
 
     folder = out or Path("runs") / recipe.stem

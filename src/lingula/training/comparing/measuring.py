@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingula.modelpackage.manifest import Estimate
-from lingula.training.cases import Cases
 from lingula.training.comparing.pairing import HALF, SIDES, PairMeasured, flagged, measure_pair
 from lingula.training.comparing.runs import JudgedRun
-from lingula.training.metrics import (
+from lingula.training.statistics.cases import Cases
+from lingula.training.statistics.metrics import (
     Confusion,
     clustered_bootstraps,
     decision_statistic,

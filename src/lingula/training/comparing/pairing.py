@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingula.radiology.study import Band
-from lingula.training.cases import Cases
 from lingula.training.comparing.runs import JudgedRun, Pair, matched
-from lingula.training.metrics import (
+from lingula.training.statistics.cases import Cases
+from lingula.training.statistics.metrics import (
     Confusion,
     Labels,
     Measure,

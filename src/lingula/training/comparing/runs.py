@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.cases import Cases
-from lingula.training.outcomes import Outcome
-from lingula.training.predictions import FILE_NAME, read_predictions
-from lingula.training.split import read_cut
+from lingula.training.data.outcomes import Outcome
+from lingula.training.data.predictions import FILE_NAME, read_predictions
+from lingula.training.data.split import read_cut
+from lingula.training.statistics.cases import Cases
 
 
 @dataclass(frozen=True, kw_only=True)

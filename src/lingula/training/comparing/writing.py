@@ -12,9 +12,9 @@ from lingula.training.charts import write_charts
 from lingula.training.comparing.measuring import Comparison, RunMeasured
 from lingula.training.comparing.pairing import PairMeasured
 from lingula.training.comparing.runs import JudgedRun
+from lingula.training.evaluation.result import write_estimate
 from lingula.training.figures import Named, Scored, draw_precision_recall, draw_roc, draw_roc_corner
-from lingula.training.metrics import PairedTest
-from lingula.training.result import write_estimate
+from lingula.training.statistics.metrics import PairedTest
 
 Row = tuple[str, ...]
 _NO_BANDS = "no bands"

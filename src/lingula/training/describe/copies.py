@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lingula.training.dataset import Dataset
+from lingula.training.data.dataset import Dataset
 from lingula.training.describe.properties import thumbnails
 from lingula.training.describe.result import Alike, NearCopies
 

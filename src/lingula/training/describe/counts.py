@@ -6,11 +6,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from lingula.training.dataset import Dataset
+from lingula.training.data.dataset import Dataset
+from lingula.training.data.labelled import LABEL_NAMES
 from lingula.training.describe.properties import Properties
 from lingula.training.describe.result import Group, Spread
-from lingula.training.labelled import LABEL_NAMES
-from lingula.training.metrics import auroc
+from lingula.training.statistics.metrics import auroc
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _BINS = 40

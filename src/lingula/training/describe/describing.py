@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingula.modelpackage.archive import ModelPackage
-from lingula.training.dataset import Dataset, DatasetReport
+from lingula.training.data.dataset import Dataset, DatasetReport
+from lingula.training.data.labelled import Progress, Source
+from lingula.training.data.split import Split, count_torn
 from lingula.training.describe.copies import find_near_copies
 from lingula.training.describe.counts import (
     count_both_labels,
@@ -21,8 +23,6 @@ from lingula.training.describe.lungs import see_lungs
 from lingula.training.describe.properties import Properties, measure_properties
 from lingula.training.describe.result import Audit, Description, NearCopies, Shows
 from lingula.training.describe.shortcuts import audit_shortcuts, draw_rows
-from lingula.training.labelled import Progress, Source
-from lingula.training.split import Split, count_torn
 
 _STRONG = 0.75  # AUROC of a clue that shows no lungs; above, it can mislead a network
 _RARE = 0.05  # of the radiographs; a label rarer than this needs thought

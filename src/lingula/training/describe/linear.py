@@ -10,7 +10,7 @@ Hastie T, Tibshirani R, Friedman J, The Elements of Statistical Learning, 4.4.1 
 import numpy as np
 from numpy.typing import NDArray
 
-from lingula.training.dealing import deal, group_strata
+from lingula.training.data.dealing import deal, group_strata
 
 Features = NDArray[np.float32]
 """Shape (N, D)."""

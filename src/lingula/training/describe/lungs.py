@@ -11,8 +11,8 @@ from PIL import Image
 from lingula.modelpackage.archive import ModelPackage
 from lingula.modelpackage.session import open_session
 from lingula.radiology.radiograph import Pixels
+from lingula.training.data.labelled import Progress
 from lingula.training.describe.properties import THUMBNAIL
-from lingula.training.labelled import Progress
 
 _BATCH = 8
 _INSIDE = 0.5  # of a cell's lung probability

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lingula.modelpackage.manifest import Estimate
-from lingula.training.dataset_report import DatasetReport
+from lingula.training.data.dataset_report import DatasetReport
 
 
 @dataclass(frozen=True, kw_only=True)

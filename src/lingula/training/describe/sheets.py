@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lingula.training.dataset import Dataset
-from lingula.training.labelled import LABEL_NAMES
+from lingula.training.data.dataset import Dataset
+from lingula.training.data.labelled import LABEL_NAMES
 
 _FEWEST = 50  # patients; a mean of fewer could show one of them
 _SAMPLES, _COLUMNS, _SIDE, _GAP = 24, 8, 112, 4

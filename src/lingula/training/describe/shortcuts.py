@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingula.modelpackage.manifest import Estimate
-from lingula.training.dataset import Dataset
+from lingula.training.data.dataset import Dataset
+from lingula.training.data.labelled import LABEL_NAMES
 from lingula.training.describe.files import file_numbers
 from lingula.training.describe.linear import FOLDS, Features, patient_folds, predict_held_out
 from lingula.training.describe.lungs import Seen, crop_lungs, lung_boxes, paint_over
 from lingula.training.describe.properties import Properties, border_pixels, radial_spectrum, thumbnails
 from lingula.training.describe.result import Audit, Clue, Shows
 from lingula.training.describe.sayings import conclude, mean_of, too_few, unvaried
-from lingula.training.labelled import LABEL_NAMES
-from lingula.training.metrics import Scores, clustered_bootstraps, weighted_auroc
+from lingula.training.statistics.metrics import Scores, clustered_bootstraps, weighted_auroc
 
 MOST = 10_000
 """Radiographs looked at; more would take long and change nothing."""

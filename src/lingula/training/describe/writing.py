@@ -10,11 +10,11 @@ from pydantic import TypeAdapter
 
 from lingula.training import page
 from lingula.training.charts import to_svg
-from lingula.training.dataset import Dataset
+from lingula.training.data.dataset import Dataset
+from lingula.training.data.labelled import LABEL_NAMES
 from lingula.training.describe.drawings import draw_clues, draw_spread
 from lingula.training.describe.result import Alike, Audit, Clue, Description, NearCopies, Shows
 from lingula.training.describe.sheets import mean_pictures, sample_sheets
-from lingula.training.labelled import LABEL_NAMES
 
 PAGE, DATA = "description.html", "description.json"
 _SHOWN_PAIRS = 60

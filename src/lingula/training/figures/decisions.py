@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from lingula.training.charts import Axis, Band, Bars, Chart, Dots, Line, Mark, ticks_between
-from lingula.training.decision_curve import LEAST_ODDS, MOST_ODDS, DecisionCurve
-from lingula.training.reading_queue import OrderMeasured, ReadingRoom
-from lingula.training.risk_coverage import RiskCoverage
+from lingula.training.statistics.decision_curve import LEAST_ODDS, MOST_ODDS, DecisionCurve
+from lingula.training.statistics.reading_queue import OrderMeasured, ReadingRoom
+from lingula.training.statistics.risk_coverage import RiskCoverage
 
 _ODDS = tuple((1 / number, f"1:{number}") for number in (20, 10, 5, 3, 2))
 _KINDS = ("pneumonia", "no pneumonia", "pneumonia missed")

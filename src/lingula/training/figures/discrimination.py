@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingula.training.charts import Axis, Band, Bars, Chart, Dots, Line, Mark, Words, ticks_between
-from lingula.training.curves import (
+from lingula.training.data.labelled import LABEL_NAMES
+from lingula.training.statistics.curves import (
     Banded,
     precision_recall_points,
     precision_recall_with_band,
     roc_points,
     roc_with_band,
 )
-from lingula.training.labelled import LABEL_NAMES
-from lingula.training.measures import PointMeasured
-from lingula.training.metrics import Labels, ReliabilityBin, Scores
+from lingula.training.statistics.measures import PointMeasured
+from lingula.training.statistics.metrics import Labels, ReliabilityBin, Scores
 
 _BARS = 20
 _HEADROOM = 1.3  # above the highest bar, for the legend

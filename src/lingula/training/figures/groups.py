@@ -5,7 +5,7 @@ from typing import Literal
 
 from lingula.modelpackage.manifest import Estimate
 from lingula.training.charts import Axis, Chart, Dots, Line, Mark, Words, ticks_between
-from lingula.training.subgroups import Subgroup
+from lingula.training.statistics.subgroups import Subgroup
 
 GroupMeasure = Literal["auroc", "sensitivity_rule_out", "specificity_rule_out"]
 _NAMES: dict[GroupMeasure, str] = {

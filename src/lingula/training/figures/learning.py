@@ -5,7 +5,7 @@ from typing import Literal
 
 from lingula.errors import TrainingError
 from lingula.training.charts import Axis, Chart, Line, Mark, ticks_between
-from lingula.training.journal import Epoch
+from lingula.training.learning.journal import Epoch
 
 Watched = Literal["loss", "auroc", "accuracy"]
 _TITLES: dict[Watched, str] = {"loss": "loss", "auroc": "AUROC", "accuracy": "accuracy at one half"}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingula.modelpackage.archive import ModelPackage
-from lingula.training.labelled import LABEL_NAMES, Source
-from lingula.training.outcomes import Outcome
+from lingula.training.data.labelled import LABEL_NAMES, Source
+from lingula.training.data.outcomes import Outcome
 from lingula.training.probes.looking import LookingProbe, probe_looking
 from lingula.training.probes.pointing import PointingProbe, probe_pointing
 from lingula.training.probes.randomising import RandomisationProbe, probe_randomisation

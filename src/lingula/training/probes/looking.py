@@ -17,10 +17,10 @@ from PIL import Image
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import Estimate
-from lingula.training.intervals import Labels, Scores, Weights, clustered_bootstraps
-from lingula.training.labelled import LABEL_NAMES
+from lingula.training.data.labelled import LABEL_NAMES
 from lingula.training.probes.sample import LUNG, Judge, Sample, enlarged
-from lingula.training.stress import widened
+from lingula.training.probes.stress import widened
+from lingula.training.statistics.intervals import Labels, Scores, Weights, clustered_bootstraps
 
 _NEAR = 0.05  # of the side by which lungs are widened
 _SILENT = 1e-3  # mean activation below which a map shows nothing

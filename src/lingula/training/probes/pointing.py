@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingula.modelpackage.manifest import Estimate
-from lingula.training.intervals import clustered_bootstraps, never_certain
-from lingula.training.labelled import Source
-from lingula.training.outcomes import Outcome
+from lingula.training.data.labelled import Source
+from lingula.training.data.outcomes import Outcome
 from lingula.training.probes.looking import weighted_mean
 from lingula.training.probes.sample import Judge, Sample
+from lingula.training.statistics.intervals import clustered_bootstraps, never_certain
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,10 +20,10 @@ from lingula.modelpackage.session import Session, open_session
 from lingula.radiology.radiograph import Pixels
 from lingula.radiology.reading import read_radiograph
 from lingula.radiology.study import Status
-from lingula.training.cases import Cases
-from lingula.training.intervals import Labels, Scores
-from lingula.training.labelled import LabelledRadiograph, Source
-from lingula.training.outcomes import Outcome
+from lingula.training.data.labelled import LabelledRadiograph, Source
+from lingula.training.data.outcomes import Outcome
+from lingula.training.statistics.cases import Cases
+from lingula.training.statistics.intervals import Labels, Scores
 
 _BATCH = 8  # radiographs judged together by one thread
 _SAMPLE_STREAM = 4_091  # keeps this draw apart from others of the same seed

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import Estimate, Manifest
 from lingula.radiology.radiograph import Pixels
-from lingula.training.intervals import Scores, clustered_bootstraps, clustered_difference
-from lingula.training.metrics import decide, weighted_auroc
 from lingula.training.probes.sample import LUNG, Judge, Sample, Told, enlarged
-from lingula.training.stress import STRESSES, blank_lungs, blank_outside
+from lingula.training.probes.stress import STRESSES, blank_lungs, blank_outside
+from lingula.training.statistics.intervals import Scores, clustered_bootstraps, clustered_difference
+from lingula.training.statistics.metrics import decide, weighted_auroc
 
 _UNCHANGED = "as they are"
 _WITHOUT_LUNGS, _LUNGS_ONLY = "lungs blanked", "all but the lungs blanked"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import LabelledRadiograph, Part, Source
+from lingula.training.data.labelled import LabelledRadiograph, Part, Source
 from lingula.training.sources.catalogue import KINDS, READERS
 from lingula.training.sources.folder import read_folder
 from lingula.training.sources.location import locate

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import Source
+from lingula.training.data.labelled import Source
 from lingula.training.sources import dicom_folder
 from lingula.training.sources.chexpert import CHEXPERT, read_chexpert
 from lingula.training.sources.kermany import KERMANY, KERMANY_ARCHIVE, read_kermany

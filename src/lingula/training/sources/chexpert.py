@@ -22,7 +22,7 @@ Irvin J et al., CheXpert: a large chest radiograph dataset with uncertainty labe
 import re
 from pathlib import Path
 
-from lingula.training.labelled import LabelledRadiograph, Part, Source
+from lingula.training.data.labelled import LabelledRadiograph, Part, Source
 from lingula.training.sources.lines import Line, read_published
 from lingula.training.sources.location import Options
 from lingula.training.sources.published import (

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lingula.errors import TrainingError
 from lingula.radiology.identifiers import AccessionNumber, PatientId, SopInstanceUid, StudyInstanceUid
-from lingula.training.labelled import LABEL_NAMES, LabelledRadiograph, Source
+from lingula.training.data.labelled import LABEL_NAMES, LabelledRadiograph, Source
 from lingula.training.sources.folder import read_folder
 from lingula.training.sources.headers import Header, add_headers, is_dicom, read_headers
 from lingula.training.sources.lines import LABEL_COLUMNS, Line, lines_of, plain_header, read_cells

@@ -19,7 +19,7 @@ import httpx
 
 from lingula import __version__
 from lingula.errors import BackendUnavailable, TrainingError
-from lingula.training.labelled import Progress
+from lingula.training.data.labelled import Progress
 from lingula.training.sources.published import Archive
 
 _TIMEOUT_SECONDS = 30.0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lingula.training.labelled import Progress
+from lingula.training.data.labelled import Progress
 from lingula.training.sources.download import check_archive, check_space, fetch_archive
 from lingula.training.sources.published import Archive
 from lingula.training.sources.unpack import unpack

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import LABEL_NAMES, LabelledRadiograph, Part, Source
+from lingula.training.data.labelled import LABEL_NAMES, LabelledRadiograph, Part, Source
 from lingula.training.sources.headers import UNKNOWN_PATIENTS, with_headers
 from lingula.training.sources.naming import (
     KERMANY_CITATION,

@@ -22,7 +22,7 @@ from lingula.radiology.naming import names_the_patient
 from lingula.radiology.reading import describe_instance
 from lingula.radiology.study import Instance
 from lingula.radiology.views import is_lateral
-from lingula.training.labelled import LabelledRadiograph, Source
+from lingula.training.data.labelled import LabelledRadiograph, Source
 
 UNKNOWN_PATIENTS = "patients are unknown"
 _PREAMBLE_BYTES, _MAGIC = 128, b"DICM"  # DICOM PS3.10 7.1

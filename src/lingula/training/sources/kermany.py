@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import Source
+from lingula.training.data.labelled import Source
 from lingula.training.sources.folder import read_folder
 from lingula.training.sources.location import Options
 from lingula.training.sources.naming import KERMANY_CITATION, KERMANY_LICENCE, is_kermany

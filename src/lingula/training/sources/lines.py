@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import Part
+from lingula.training.data.labelled import Part
 from lingula.training.sources.naming import PARTS, label_of
 
 LABEL_COLUMNS = ("label", "target")

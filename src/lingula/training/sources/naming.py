@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lingula.training.labelled import Part
+from lingula.training.data.labelled import Part
 
 PARTS = {
     "train": Part.TRAINING,

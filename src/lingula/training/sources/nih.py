@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import Box, LabelledRadiograph, Part, Source
+from lingula.training.data.labelled import Box, LabelledRadiograph, Part, Source
 from lingula.training.sources.lines import Line, read_cells, read_published
 from lingula.training.sources.location import Options
 from lingula.training.sources.published import (

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import LABEL_NAMES, LabelledRadiograph, Source
+from lingula.training.data.labelled import LABEL_NAMES, LabelledRadiograph, Source
 from lingula.training.sources.headers import UNKNOWN_PATIENTS, with_headers
 from lingula.training.sources.lines import LABEL_COLUMNS, Line, lines_of, plain_header, read_cells
 from lingula.training.sources.naming import KERMANY_CITATION, KERMANY_LICENCE, is_kermany, read_kermany_name

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import Progress
+from lingula.training.data.labelled import Progress
 from lingula.training.sources.download import check_space
 
 _CHUNK_BYTES = 1 << 20

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import Box, LabelledRadiograph, Part, Source
+from lingula.training.data.labelled import Box, LabelledRadiograph, Part, Source
 from lingula.training.sources.headers import with_headers
 from lingula.training.sources.lines import Line, read_published
 from lingula.training.sources.location import Options

@@ -14,7 +14,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from lingula.radiology.radiograph import Pixels
 from lingula.radiology.reading import read_radiograph
-from lingula.training.dataset import Dataset
+from lingula.training.data.dataset import Dataset
 from lingula.training.describe.copies import find_near_copies
 
 COUNT = 60

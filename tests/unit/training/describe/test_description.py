@@ -12,14 +12,14 @@ from PIL import Image
 from lingula.modelpackage.archive import read_package, shipped_package_path
 from lingula.training.charts.layout import Path as Drawn
 from lingula.training.charts.layout import strokes_of
-from lingula.training.dataset import load_dataset
+from lingula.training.data.dataset import load_dataset
+from lingula.training.data.split import split_dataset
 from lingula.training.describe import Description, Looking, describe_dataset, write_description
 from lingula.training.describe.drawings import draw_spread
 from lingula.training.describe.lungs import crop_lungs, lung_boxes, paint_over
 from lingula.training.describe.properties import measure_properties, radial_spectrum, thumbnails
 from lingula.training.describe.result import Spread
 from lingula.training.sources import read_source
-from lingula.training.split import split_dataset
 
 QUICK = Looking(audits=False)
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # ships no annotations
 
 from lingula.training.describe.linear import patient_folds, predict_held_out
-from lingula.training.metrics import auroc
+from lingula.training.statistics.metrics import auroc
 
 PENALTY = 1e-2
 

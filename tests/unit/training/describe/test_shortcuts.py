@@ -8,12 +8,12 @@ from made.looked_at import bright_border, drawn_set, unmarked
 from PIL import Image, ImageFilter
 
 from lingula.radiology.radiograph import Pixels
-from lingula.training.dataset import Dataset
+from lingula.training.data.dataset import Dataset
+from lingula.training.data.labelled import Source
 from lingula.training.describe import Audit, Clue, Shows
 from lingula.training.describe.lungs import Seen
 from lingula.training.describe.properties import measure_properties
 from lingula.training.describe.shortcuts import audit_shortcuts, draw_rows
-from lingula.training.labelled import Source
 
 
 def audit(source: Source, dataset: Dataset, seen: Seen | None = None) -> Audit:

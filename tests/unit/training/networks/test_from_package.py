@@ -11,7 +11,8 @@ from torch import nn
 from lingula.errors import TrainingError
 from lingula.modelpackage.archive import ModelPackage, read_package, shipped_package_path
 from lingula.modelpackage.session import open_session
-from lingula.training.examples import LabelledExamples, as_tensor
+from lingula.training.learning.examples import LabelledExamples, as_tensor
+from lingula.training.learning.train import find_lungs, train_classifier
 from lingula.training.networks import (
     Reader,
     build_classifier,
@@ -22,7 +23,6 @@ from lingula.training.networks import (
 )
 from lingula.training.networks.from_package import network_of
 from lingula.training.recipe import ClassifierRecipe, NetworkRecipe, Schedule
-from lingula.training.train import find_lungs, train_classifier
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ from made.chests import drawn_chest
 from torch import nn
 
 from lingula.modelpackage.session import open_session
-from lingula.training.examples import as_tensor
-from lingula.training.export import export_graph
+from lingula.training.learning.examples import as_tensor
 from lingula.training.networks import LungFinder, Reader
 from lingula.training.networks.imagenet import ImageNetClassifier
 from lingula.training.networks.resnet50 import ResNet50
 from lingula.training.networks.resnet50v2 import ResNet50V2
 from lingula.training.networks.small_cnn import SmallCnn
 from lingula.training.networks.vgg16 import Vgg16
+from lingula.training.packaging.export import export_graph
 from lingula.training.recipe import NetworkRecipe
 
 OUTPUTS = ("probability", "activation_map", "lung_mask", "embedding", "novelty")

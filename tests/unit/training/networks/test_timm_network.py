@@ -11,10 +11,10 @@ from safetensors import torch as safetensors_torch
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.session import open_session
-from lingula.training.export import export_graph
 from lingula.training.networks import LungFinder, Reader, build_classifier
 from lingula.training.networks.imagenet import BASES
 from lingula.training.networks.weights import take_weights
+from lingula.training.packaging.export import export_graph
 from lingula.training.recipe import NetworkRecipe, Sight
 
 

@@ -6,8 +6,8 @@ from made.labels import write_picture
 from made.published import Person, write_chest, write_dicom, write_lines
 
 from lingula.errors import TrainingError
-from lingula.training.dataset import load_dataset
-from lingula.training.labelled import Part, Source
+from lingula.training.data.dataset import load_dataset
+from lingula.training.data.labelled import Part, Source
 from lingula.training.sources import read_source
 
 JANE, JOHN = Person(), Person(patient_id="PID-0815", name="Roe^John", age="018M", sex="M")

@@ -4,7 +4,7 @@ import pytest
 from made.labels import write_class_folders, write_picture
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import Part
+from lingula.training.data.labelled import Part
 from lingula.training.sources import read_source
 
 

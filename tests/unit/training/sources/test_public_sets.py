@@ -17,8 +17,8 @@ from made.published import (
 from made.web import Web, serve
 
 from lingula.errors import TrainingError
-from lingula.training.dataset import load_dataset
-from lingula.training.labelled import Box, LabelledRadiograph, Part, Source
+from lingula.training.data.dataset import load_dataset
+from lingula.training.data.labelled import Box, LabelledRadiograph, Part, Source
 from lingula.training.sources import read_source
 from lingula.training.sources.catalogue import PUBLIC_SETS, archive_of
 from lingula.training.sources.fetch import fetch_set

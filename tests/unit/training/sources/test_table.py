@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from lingula.errors import TrainingError
-from lingula.training.labelled import Part
+from lingula.training.data.labelled import Part
 from lingula.training.sources import read_source
 
 

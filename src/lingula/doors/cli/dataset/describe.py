@@ -41,10 +41,10 @@ def describe(
     """Check every radiograph; with --out, measure what gives the label away beside the lungs, and write a report."""
     from lingula.registry import Registry
     from lingula.settings import load_settings
-    from lingula.training.dataset import load_dataset
+    from lingula.training.data.dataset import load_dataset
+    from lingula.training.data.split import read_split
     from lingula.training.describe import Looking, describe_dataset, write_description
     from lingula.training.sources import read_source
-    from lingula.training.split import read_split
 
     source = read_source(dataset)
     with Tally("read", len(source.rows)) as tally:

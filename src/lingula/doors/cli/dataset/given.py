@@ -9,8 +9,8 @@ import typer
 from lingula.doors.cli.output import Tally, show_json, show_line
 
 if TYPE_CHECKING:
-    from lingula.training.dataset import Dataset, DatasetReport
-    from lingula.training.labelled import Source
+    from lingula.training.data.dataset import Dataset, DatasetReport
+    from lingula.training.data.labelled import Source
 
 Data = Annotated[
     Path,
@@ -25,7 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def load(dataset: Path) -> "tuple[Source, Dataset]":
     """Read and check a data set, counting on the terminal."""
-    from lingula.training.dataset import load_dataset
+    from lingula.training.data.dataset import load_dataset
     from lingula.training.sources import read_source
 
     source = read_source(dataset)

@@ -12,8 +12,8 @@ from lingula.doors.cli.dataset.given import AsJson, Data, load, show_report
 from lingula.doors.cli.output import say
 
 if TYPE_CHECKING:
-    from lingula.training.dataset import Dataset
-    from lingula.training.labelled import Source
+    from lingula.training.data.dataset import Dataset
+    from lingula.training.data.labelled import Source
 
 _COLUMNS = ("image_path", "label", "finding", "patient_id", "split", "site", "age", "sex", "view")
 
@@ -38,7 +38,7 @@ def import_dataset(
 
 
 def _rows(source: "Source", loaded: "Dataset", folder: Path) -> Iterator[tuple[str, ...]]:
-    from lingula.training.labelled import LABEL_NAMES
+    from lingula.training.data.labelled import LABEL_NAMES
 
     said = {source.name_of(row): row for row in source.rows}
     for place in range(len(loaded)):

@@ -23,8 +23,8 @@ def split(  # noqa: PLR0913  a command's options are its arguments
     seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 0,
 ) -> None:
     """Cut a data set into training, tuning and test; each patient stays on one side, unless it is cut by image."""
-    from lingula.training.labelled import Part
-    from lingula.training.split import split_dataset, write_split
+    from lingula.training.data.labelled import Part
+    from lingula.training.data.split import split_dataset, write_split
 
     _, loaded = load(dataset)
     made = split_dataset(loaded, by=by, tuning=tuning, test=test, folds=folds, seed=seed)

@@ -1,0 +1,1 @@
+"""A finished package over labelled radiographs: outcomes, the result, its report, and candidates in shadow."""

@@ -1,0 +1,146 @@
+"""From what was said of each radiograph to numbers with intervals, a calibration and two operating points."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingula.errors import TrainingError
+from lingula.modelpackage.manifest import Estimate, OperatingPoints, References
+from lingula.training.data.dataset import Dataset, Rows
+from lingula.training.data.labelled import Part
+from lingula.training.data.split import Split
+from lingula.training.evidence.crossvalidate import is_own_tuning
+from lingula.training.evidence.findings import BALANCED, Effort, Findings, histogram
+from lingula.training.evidence.judging import Judged
+from lingula.training.evidence.settle import Observed
+from lingula.training.learning.journal import Epoch
+from lingula.training.recipe import Recipe, Sight
+from lingula.training.statistics.calibrate import Calibration, fit_calibration
+from lingula.training.statistics.intervals import clustered_bootstrap, wilson_interval
+from lingula.training.statistics.metrics import (
+    Confusion,
+    Labels,
+    auroc,
+    brier_score,
+    decision_statistic,
+    expected_calibration_error,
+    weighted_auroc,
+)
+from lingula.training.statistics.operating_point import choose_operating_points
+
+_UNCALIBRATED = Calibration(scale=1.0, bias=0.0)
+_OWN_ANSWER = decision_statistic(0.0, Confusion.accuracy)  # of logits: the network's own sigmoid at 0.5
+
+
+def weigh(
+    recipe: Recipe, dataset: Dataset, split: Split, judged: Judged, tuning: Observed, history: Sequence[Epoch]
+) -> tuple[Findings, Calibration]:
+    """Measure everything, fit the calibration and choose the operating points.
+
+    A network that ranks the wrong way round, or promises what the recipe asks of no operating point, is measured all
+    the same; the findings then say so and have no operating points.
+    """
+    rows = judged.rows
+    labels, patients = dataset.labels[rows], dataset.patients[rows]
+    part = split.rows(Part.TUNING)
+    tuned, tuned_patients = dataset.labels[part], dataset.patients[part]
+
+    calibration, points, trouble = _decide(recipe, tuned, tuning.logits, tuned_patients)
+    probabilities = calibration.probability(tuning.logits)
+    counted = histogram(probabilities, 0.0, 1.0)  # novelty's follows once its limits are settled
+    findings = Findings(
+        judged=judged.way,
+        radiographs=len(rows),
+        patients=len(set(patients.tolist())),
+        auroc=_ranking(dataset, judged.logits, rows, recipe),
+        fold_aurocs=_fold_aurocs(dataset, judged),
+        accuracy=clustered_bootstrap(_OWN_ANSWER, labels, judged.logits[rows], patients, seed=recipe.seed),
+        by_finding=_by_finding(dataset, judged, recipe),
+        stressed={name: _ranking(dataset, logits, judged.probed, recipe) for name, logits in judged.stressed.items()},
+        lungs_blanked=_ranking(dataset, judged.blanked, judged.probed, recipe),
+        false_refusal=_share(judged.novelty[rows] > 1.0),
+        tuning_radiographs=len(tuned),
+        tuning_patients=len(set(tuned_patients.tolist())),
+        tuning_auroc=clustered_bootstrap(weighted_auroc, tuned, probabilities, tuned_patients, seed=recipe.seed),
+        expected_calibration_error=expected_calibration_error(tuned, probabilities, prevalence=BALANCED),
+        brier_score=brier_score(tuned, probabilities, prevalence=BALANCED),
+        operating_points=points,
+        references=References(probability=counted, novelty=counted),
+        effort=effort_of(history),
+        notes=(*_notes(recipe, split, judged), *trouble),
+    )
+    return findings, calibration
+
+
+def effort_of(history: Sequence[Epoch]) -> Effort:
+    """Add up what a run's epochs cost."""
+    pictures = [epoch for epoch in history if epoch.stage == "classifier"]
+    seconds = sum(epoch.seconds for epoch in pictures)
+    seen = sum(epoch.seconds * epoch.images_per_second for epoch in pictures)
+    return Effort(
+        seconds=sum(epoch.seconds for epoch in history),
+        shipped_seconds=sum(epoch.seconds for epoch in history if epoch.fold is None),
+        images_per_second=seen / seconds if seconds else 0.0,
+    )
+
+
+def _decide(
+    recipe: Recipe, labels: Labels, logits: NDArray[np.float64], patients: NDArray[np.str_]
+) -> tuple[Calibration, OperatingPoints | None, tuple[str, ...]]:
+    """Calibrate and choose; where that cannot be done, say why and go without."""
+    try:
+        calibration = fit_calibration(labels, logits, prevalence=BALANCED)
+    except TrainingError as error:
+        return _UNCALIBRATED, None, (f"not calibrated: {error}",)
+    intended = recipe.operating_points.model_dump()
+    try:
+        points = choose_operating_points(labels, calibration.probability(logits), patients, **intended)
+    except TrainingError as error:
+        return calibration, None, (f"no operating points: {error}",)
+    return calibration, points, ()
+
+
+def _notes(recipe: Recipe, split: Split, judged: Judged) -> list[str]:
+    """Say what flatters, or what the numbers do not cover."""
+    notes = [] if split.cut.warning is None else [split.cut.warning]
+    if is_own_tuning(judged, split):
+        notes.append("judged on the tuning part, which also chose calibration and operating points: that flatters them")
+    if len(judged.probed) < len(judged.rows):
+        notes.append(f"stress and blanked lungs were judged on {len(judged.probed)} of {len(judged.rows)} radiographs")
+    if recipe.classifier.schedule.patience is not None:
+        notes.append("the tuning part also chose the epoch that is kept")
+    if (begun := recipe.classifier.network.package) is not None:
+        notes.append(f"begun with the weights of {begun}: radiographs it learnt from, if any are judged here, flatter")
+    if recipe.classifier.network.sees is Sight.FRAME:
+        notes.append("the network sees the whole frame, and what surrounds the lungs can betray the label")
+    if recipe.split.folds and len(split.rows(Part.TEST)):
+        notes.append(f"the test part of {len(split.rows(Part.TEST))} radiographs was not looked at")
+    return notes
+
+
+def _share(is_so: NDArray[np.bool_]) -> Estimate:
+    """Give the share of true values with Wilson's interval."""
+    low, high = wilson_interval(int(is_so.sum()), len(is_so))
+    return Estimate(value=float(is_so.mean()), low=low, high=high)
+
+
+def _fold_aurocs(dataset: Dataset, judged: Judged) -> tuple[float, ...]:
+    folds = sorted(set(judged.folds[judged.rows].tolist()))
+    return tuple(auroc(dataset.labels[judged.folds == fold], judged.logits[judged.folds == fold]) for fold in folds)
+
+
+def _by_finding(dataset: Dataset, judged: Judged, recipe: Recipe) -> dict[str, Estimate]:
+    """Rank each finding of the positives against all negatives."""
+    known = judged.rows
+    found = {}
+    for finding in sorted(set(dataset.findings[known][dataset.labels[known] == 1].tolist())):
+        rows = known[(dataset.labels[known] == 0) | (dataset.findings[known] == finding)]
+        found[finding] = _ranking(dataset, judged.logits, rows, recipe)
+    return found
+
+
+def _ranking(dataset: Dataset, logits: NDArray[np.float64], rows: Rows, recipe: Recipe) -> Estimate:
+    """Give the AUROC of the logits (N,) of some rows."""
+    labels, patients = dataset.labels[rows], dataset.patients[rows]
+    return clustered_bootstrap(weighted_auroc, labels, logits[rows], patients, seed=recipe.seed)

@@ -28,8 +28,8 @@ setup: $(STAMP) ## prepare .venv for serving; EXTRAS=train adds training
 demo: $(VENV)/.serve ## start everything with samples arriving; Ctrl-C leaves nothing behind
 	@exec $(BIN)/lingula serve --demo
 
-test: $(VENV)/.extras-train-scale-dev ## set up and run all tests
-	@$(BIN)/python -m pytest
+test: $(VENV)/.extras-train-scale-dev ## set up and run all tests, as many side by side as there are cores (four at most)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.extras-train-scale-dev ## what CI runs beside the tests: format, lint, types, imports, docs
 	@echo "format"  && $(BIN)/ruff format --check .

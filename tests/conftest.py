@@ -15,13 +15,28 @@ pytest_plugins = [
     "servers.s3",
 ]
 IS_CI = os.environ.get("CI") == "true"
+LONG = {"walks", "faults", "test_notebooks.py"}
+"""Folders and files of tests that take minutes."""
 
 
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # before PyTorch is imported: processes side by side share the cores
+    beside = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // beside)))
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly has shuffled
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out docstrings whose examples are all marked +SKIP: they show a call and were never meant as tests."""
+    """Leave out docstrings whose examples are all marked +SKIP: they show a call and were never meant as tests.
+
+    What takes minutes comes first, so that processes side by side end together.
+    """
     shown = [item for item in items if isinstance(item, pytest.DoctestItem) and _is_only_shown(item)]
     config.hook.pytest_deselected(items=shown)
-    items[:] = [item for item in items if item not in shown]
+    items[:] = sorted((item for item in items if item not in shown), key=_can_wait)
+
+
+def _can_wait(item: pytest.Item) -> bool:
+    return not LONG & set(item.path.relative_to(item.config.rootpath).parts)
 
 
 def _is_only_shown(item: pytest.DoctestItem) -> bool:

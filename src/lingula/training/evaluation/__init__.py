@@ -1,1 +1,1 @@
-"""A finished package over labelled radiographs: outcomes, the result, its report, and candidates in shadow."""
+"""A finished package over labelled radiographs: run over them, the result, its report, and candidates in shadow."""

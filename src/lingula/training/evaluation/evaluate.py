@@ -18,11 +18,12 @@ from lingula.errors import TrainingError
 from lingula.modelpackage.archive import ModelPackage
 from lingula.radiology.study import Band, Status
 from lingula.training.data.labelled import LABEL_NAMES, Progress, Source
-from lingula.training.data.outcomes import Eligibility, Outcome, run_package
+from lingula.training.data.outcomes import Outcome
 from lingula.training.data.predictions import FILE_NAME, write_predictions
 from lingula.training.data.seen import count_seen
 from lingula.training.evaluation.report import Painter, Shown, write_report
 from lingula.training.evaluation.result import EvaluationResult
+from lingula.training.evaluation.running import Eligibility, run_package
 from lingula.training.figures import Scored
 from lingula.training.probes import ProbeOptions, Told, probe_package
 from lingula.training.statistics.cases import Cases

@@ -14,7 +14,8 @@ from lingula.errors import TrainingError
 from lingula.modelpackage.archive import ModelPackage, read_package
 from lingula.radiology.study import Status
 from lingula.training.data.labelled import Box, Source
-from lingula.training.data.outcomes import Outcome, run_package
+from lingula.training.data.outcomes import Outcome
+from lingula.training.evaluation.running import run_package
 from lingula.training.probes import ProbeOptions, Probes, probe_package
 from lingula.training.probes.looking import DRAWN, OWN, mass_inside
 from lingula.training.probes.randomising import classifier_layers, lung_box, rank_correlation, structural_similarity

@@ -12,16 +12,20 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from lingula.errors import SettingsError
 
 TLS_OPTIONS = ("ca", "certificate", "key")  # files (PEM); each broker takes them
+_TLS_SCHEMES = ("tls", "rediss")
 _ADVICE = {  # by what OpenSSL says; the first that fits
     "certificate is not valid for": "use the name that the broker's certificate states",
     "certificate has expired": "the broker's certificate must be renewed",
     "CERTIFICATE_VERIFY_FAILED": "name the authority that signed the broker's certificate: ca=FILE (PEM) in the URL",
     "CERTIFICATE_REQUIRED": "the broker asks for a certificate: certificate=FILE and key=FILE in the URL",
     "BAD_CERTIFICATE": "the broker asks for a certificate: certificate=FILE and key=FILE in the URL",
-    "EOF occurred": "the broker broke off; if it asks for a certificate: certificate=FILE and key=FILE in the URL",
     "WRONG_VERSION_NUMBER": "the broker speaks no TLS at this port",
     "RECORD_LAYER_FAILURE": "the broker speaks no TLS at this port",
 }
+# In TLS 1.3 a broker refuses who shows no certificate only after the handshake: whether its reason is read, or writing
+# fails before, is a matter of microseconds.
+_BROKEN_OFF = ("EOF", "Broken pipe", "Connection reset", "Connection lost", "Connection closed by server")
+_PERHAPS_UNSHOWN = "the broker broke off; if it asks for a certificate: certificate=FILE and key=FILE in the URL"
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
@@ -82,21 +86,24 @@ class Address:
             raise self.refused(f"{option} names {path!r}, which is no file")
         return path
 
+    def with_advice(self, reason: str) -> str:
+        """Give what a driver said, and what to do if it is about TLS.
+
+        >>> broker = read_address("tls://host", setting="LINGULA_QUEUE_URL", port=4222, options=TLS_OPTIONS)
+        >>> broker.with_advice("[SSL: WRONG_VERSION_NUMBER] wrong version number")
+        '[SSL: WRONG_VERSION_NUMBER] wrong version number; the broker speaks no TLS at this port'
+        >>> broker.with_advice("no answer yet")
+        'no answer yet'
+        """
+        advice = next((advice for sign, advice in _ADVICE.items() if sign in reason), None)
+        shows_none = self.scheme in _TLS_SCHEMES and "certificate" not in self.options
+        if advice is None and shows_none and any(sign in reason for sign in _BROKEN_OFF):
+            advice = _PERHAPS_UNSHOWN
+        return f"{reason}; {advice}" if advice else reason
+
     def refused(self, why: str) -> SettingsError:
         """Make the error that says what is wrong with this URL, without its user-info."""
         return SettingsError(f"{self.setting}: {self.scheme}://{self.shown}: {why}")
-
-
-def with_advice(reason: str) -> str:
-    """Give what a driver said, and what to do if it is about TLS.
-
-    >>> with_advice("[SSL: WRONG_VERSION_NUMBER] wrong version number")
-    '[SSL: WRONG_VERSION_NUMBER] wrong version number; the broker speaks no TLS at this port'
-    >>> with_advice("no answer yet")
-    'no answer yet'
-    """
-    advice = next((advice for sign, advice in _ADVICE.items() if sign in reason), None)
-    return f"{reason}; {advice}" if advice else reason
 
 
 def scheme_of(url: str) -> str:

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from lingula.errors import BackendUnavailable
-from lingula.queues.address import TLS_OPTIONS, Address, with_advice
+from lingula.queues.address import TLS_OPTIONS, Address
 
 _T = TypeVar("_T")
 
@@ -86,7 +86,7 @@ class NatsLink:
 
     def unavailable(self, why: str) -> BackendUnavailable:
         """Make the error that says so."""
-        return BackendUnavailable(f"NATS at {self.where} does not answer: {with_advice(why)}")
+        return BackendUnavailable(f"NATS at {self.where} does not answer: {self._address.with_advice(why)}")
 
     def close(self) -> None:
         """Close the connection and end its thread."""

@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from lingula.errors import BackendUnavailable
-from lingula.queues.address import TLS_OPTIONS, Address, read_address, with_advice
+from lingula.queues.address import TLS_OPTIONS, Address, read_address
 
 _T = TypeVar("_T")
 
@@ -147,7 +147,7 @@ class RedisStream:
         self, client: redis.Redis, address: Address, *, key: str, lease_seconds: float, is_ours: bool = True
     ) -> None:
         self._client = client
-        self._where = address.shown
+        self._address = address
         # A name in braces alone decides the slot, so both keys live together on a cluster's proxy.
         self._keys = [key, f"{{{key}}}:delayed"]
         self._lease_seconds = lease_seconds
@@ -246,7 +246,8 @@ class RedisStream:
         try:
             yield
         except (redis.RedisError, OSError) as error:
-            raise BackendUnavailable(f"Redis at {self._where} does not answer: {with_advice(str(error))}") from error
+            reason = self._address.with_advice(str(error))
+            raise BackendUnavailable(f"Redis at {self._address.shown} does not answer: {reason}") from error
 
 
 def _fields(flat: Sequence[bytes]) -> dict[str, bytes]:

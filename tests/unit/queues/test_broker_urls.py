@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lingula.errors import SettingsError
-from lingula.queues.address import Address, read_address
+from lingula.queues.address import TLS_OPTIONS, Address, read_address
 from lingula.queues.queue import open_queue
 from lingula.queues.topic import open_topic
 
@@ -125,3 +125,28 @@ def test_a_driver_that_is_not_installed_is_named_with_the_words_that_install_it(
     for opened in (open_queue, open_topic):
         with pytest.raises(SettingsError, match=rf"{driver}.*pip install 'lingula\[scale\]'"):
             opened(url)
+
+
+BROKEN_OFF = [
+    "BrokenPipeError [Errno 32] Broken pipe",
+    "ConnectionResetError Connection lost",
+    "Error while reading from host:6379 : (104, 'Connection reset by peer')",
+    "EOF occurred in violation of protocol",
+    "Connection closed by server.",
+]
+
+
+@pytest.mark.parametrize("reason", BROKEN_OFF)
+def test_who_shows_no_certificate_and_is_broken_off_hears_that_one_may_be_asked_for(reason: str) -> None:
+    for url in ("tls://host/A", "rediss://host/0", "tls://host/A?ca=ca.pem"):
+        said = read(url).with_advice(reason)
+        assert (
+            said
+            == f"{reason}; the broker broke off; if it asks for a certificate: certificate=FILE and key=FILE in the URL"
+        )
+
+
+@pytest.mark.parametrize("reason", BROKEN_OFF)
+def test_who_shows_one_or_speaks_no_tls_hears_of_none(reason: str) -> None:
+    shown = read_address("tls://host?certificate=us.pem&key=us.key", setting="S", port=4222, options=TLS_OPTIONS)
+    assert shown.with_advice(reason) == read("nats://host").with_advice(reason) == reason

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,8 @@ def test_everything_is_carried_as_it_was(ends: Ends) -> None:
         assert theirs == ours
         for stored in theirs.instances:
             assert ends.to_store.get(stored.new.store_key) == original_of(stored.new.id)
-    assert taking.shadows.shadow_pairs("2" * 64) == giving.shadows.shadow_pairs("2" * 64)
+    ever = datetime.min.replace(tzinfo=UTC)
+    assert taking.shadows.shadow_pairs("2" * 64, ever) == giving.shadows.shadow_pairs("2" * 64, ever)
     assert taking.records.summary(None) == giving.records.summary(None)
     assert taking.accounts.users() == giving.accounts.users()
     assert taking.accounts.sites() == giving.accounts.sites()

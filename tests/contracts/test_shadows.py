@@ -72,7 +72,7 @@ def test_the_first_statement_stands(records: Records, shadows: Shadows) -> None:
     shadows.save_shadows([made_shadow("i1", Band.LIKELY)])
     shadows.save_shadows([])
 
-    (pair,) = shadows.shadow_pairs(CANDIDATE)
+    (pair,) = shadows.shadow_pairs(CANDIDATE, NOON)
     assert pair.shadow.band is Band.UNLIKELY
     assert shadows.shadow_counts(CANDIDATE, NOON) == ShadowCounts(arrived=3, finished=1, begun=0)
 
@@ -83,12 +83,23 @@ def test_a_pair_names_both_packages_and_the_verdict(records: Records, shadows: S
     begin(shadows, I1)
     shadows.save_shadows([made_shadow("i1", Band.UNLIKELY)])
 
-    (pair,) = shadows.shadow_pairs(CANDIDATE)
+    (pair,) = shadows.shadow_pairs(CANDIDATE, NOON)
 
     assert (pair.study, pair.instance) == (StudyId("s1"), I1)
     assert pair.serving == Side(package="pneumonia-1.0.0", status=Status.ASSESSED, probability=0.93, band=Band.LIKELY)
     assert pair.shadow == Side(package="candidate-2.0.0", status=Status.ASSESSED, probability=0.02, band=Band.UNLIKELY)
     assert (pair.verdict, pair.band) == (Verdict.DISAGREE, Band.LIKELY)
+
+
+def test_what_an_earlier_shadow_stated_is_not_counted_with_a_later_one(records: Records, shadows: Shadows) -> None:
+    three(records)
+    records.save_assessments([made_result("i3")])
+    begin(shadows, I1, at=5.0)
+    begin(shadows, InstanceId("i3"), at=50.0)
+    shadows.save_shadows([made_shadow("i1"), made_shadow("i3")])
+
+    assert [pair.instance for pair in shadows.shadow_pairs(CANDIDATE, after(10))] == [InstanceId("i3")]
+    assert shadows.shadow_counts(CANDIDATE, after(10)).finished == 1
 
 
 def test_a_verdict_from_before_another_radiograph_is_no_verdict_on_it(records: Records, shadows: Shadows) -> None:
@@ -98,7 +109,7 @@ def test_a_verdict_from_before_another_radiograph_is_no_verdict_on_it(records: R
     begin(shadows, I1)
     shadows.save_shadows([made_shadow("i1")])
 
-    assert [pair.verdict for pair in shadows.shadow_pairs(CANDIDATE)] == [None]
+    assert [pair.verdict for pair in shadows.shadow_pairs(CANDIDATE, NOON)] == [None]
 
 
 def test_a_package_is_not_compared_with_itself(records: Records, shadows: Shadows) -> None:
@@ -106,7 +117,7 @@ def test_a_package_is_not_compared_with_itself(records: Records, shadows: Shadow
     shadows.begin_shadows("1" * 64, [I1], at=NOON, begun_before=NOON)
     shadows.save_shadows([made_shadow("i1", package="1" * 64)])
 
-    assert shadows.shadow_pairs("1" * 64) == []
+    assert shadows.shadow_pairs("1" * 64, NOON) == []
 
 
 def test_nothing_that_people_see_follows_from_a_shadow(place: RecordsPlace) -> None:

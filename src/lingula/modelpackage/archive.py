@@ -6,8 +6,12 @@ manifest, and a newer format is refused with what to do about it.
 
 import hashlib
 import json
+import lzma
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,6 +22,16 @@ from lingula.modelpackage.manifest import FORMAT_VERSION, Forebear, Manifest
 MANIFEST, GRAPH, CARD = "manifest.json", "model.onnx", "MODEL_CARD.md"
 OUTPUTS = ("probability", "activation_map", "lung_mask", "embedding", "novelty")
 LARGEST_MEMBER = 512 * 1024 * 1024  # bytes; no package for this purpose comes near it
+_UNZIPPING = (  # everything that the standard library raises for bytes that are no whole zip file
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # encrypted; a kind of compression that nobody knows
+    ValueError,
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time in the zip, so that the same content gives the same digest
 
 
@@ -74,9 +88,10 @@ def read_package(path: Path) -> ModelPackage:
     except OSError as error:
         raise PackageDamaged(f"{path.name} cannot be read: {error.strerror}; check the path and its rights") from error
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(BytesIO(data)) as archive:  # not `path`, which may be another file by now
             members = {name: _member(archive, name, path) for name in (MANIFEST, GRAPH, CARD)}
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        card = members[CARD].decode()
+    except _UNZIPPING as error:
         raise PackageDamaged(f"{path.name} is no whole zip file: {error}; fetch or export it again") from error
     manifest = _manifest(members[MANIFEST], path)
     for name in (GRAPH, CARD):
@@ -86,7 +101,7 @@ def read_package(path: Path) -> ModelPackage:
     return ModelPackage(
         manifest=manifest,
         graph=members[GRAPH],
-        model_card=members[CARD].decode(),
+        model_card=card,
         sha256=hashlib.sha256(data).hexdigest(),
         path=path,
     )

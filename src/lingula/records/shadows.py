@@ -100,5 +100,8 @@ class Shadows(Protocol):
     def shadow_counts(self, package_sha256: str, since: datetime) -> ShadowCounts:
         """Count what arrived since, and how much of it the candidate has finished or only begun."""
 
-    def shadow_pairs(self, package_sha256: str) -> Sequence[ShadowPair]:
-        """Give the instances with statements of both, oldest first; not those on which the candidate itself stands."""
+    def shadow_pairs(self, package_sha256: str, since: datetime) -> Sequence[ShadowPair]:
+        """Give the instances with statements of both, the candidate's begun since, oldest first.
+
+        Those on which the candidate itself stands are left out.
+        """

@@ -89,10 +89,12 @@ class SqlShadows:
 
         return self._transactions.read(count)
 
-    def shadow_pairs(self, package_sha256: str) -> Sequence[ShadowPair]:
+    def shadow_pairs(self, package_sha256: str, since: datetime) -> Sequence[ShadowPair]:
         """Give the instances with statements of both."""
         asked = _PAIRS.where(
-            shadow_statements.c.package_sha256 == package_sha256, statements.c.package_sha256 != package_sha256
+            shadow_statements.c.package_sha256 == package_sha256,
+            shadow_statements.c.begun_at >= since,
+            statements.c.package_sha256 != package_sha256,
         )
         return [_pair(row) for row in self._transactions.read(lambda one: one.execute(asked).mappings().all())]
 

@@ -79,6 +79,13 @@ class TakeUp:
                 "%s cannot be taken up, what was before goes on: %s", what, error, extra={"action": "take_up_failed"}
             )
             return False
+        except Exception:  # noqa: BLE001 - whatever it is must neither look as if all were well nor be the last attempt
+            _log.exception(
+                "%s cannot be taken up, which nobody foresaw; what was before goes on",
+                what,
+                extra={"action": "take_up_failed"},
+            )
+            return False
         return True
 
     def _follow_serving(self) -> None:

@@ -4,8 +4,11 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made.packages import made_graph, made_manifest, made_package
 
 from lingula.errors import PackageDamaged, PackageTooNew
@@ -117,6 +120,32 @@ def test_a_truncated_package_is_refused(tmp_path: Path) -> None:
     whole.write_bytes(whole.read_bytes()[:-200])
     with pytest.raises(PackageDamaged):
         read_package(whole)
+
+
+@given(place=st.floats(0, 1, exclude_max=True), noise=st.binary(min_size=1, max_size=64))
+def test_bytes_that_changed_anywhere_are_refused_or_change_nothing(place: float, noise: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = made_package(Path(folder))
+        before, data = read_package(path), path.read_bytes()
+        start = int(place * len(data))
+        path.write_bytes((data[:start] + noise + data[start + len(noise) :])[: len(data)])
+        try:
+            after = read_package(path)
+        except (PackageDamaged, PackageTooNew):
+            return
+    assert (after.graph, after.model_card, after.manifest) == (before.graph, before.model_card, before.manifest)
+
+
+@pytest.mark.parametrize("member", [MANIFEST, GRAPH, CARD])
+def test_noise_inside_what_is_compressed_is_refused(tmp_path: Path, member: str) -> None:
+    path = made_package(tmp_path)
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as whole:
+        start = whole.getinfo(member).header_offset + 30 + len(member)  # a local header, and the name
+    data[start : start + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    with pytest.raises(PackageDamaged, match=r"no whole zip file: .*; fetch or export it again"):
+        read_package(path)
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:

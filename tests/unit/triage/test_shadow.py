@@ -27,7 +27,7 @@ def shadowed(triage: MadeTriage, candidate: Model) -> MadeTriage:
 
 
 def pairs(triage: MadeTriage, candidate: Model) -> dict[InstanceId, ShadowPair]:
-    return {pair.instance: pair for pair in triage.shadows.shadow_pairs(candidate.package.sha256)}
+    return {pair.instance: pair for pair in triage.shadows.shadow_pairs(candidate.package.sha256, START)}
 
 
 def assessed(triage: MadeTriage, *brightness: float) -> list[InstanceId]:

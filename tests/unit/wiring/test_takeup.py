@@ -9,7 +9,7 @@ from made.packages import made_package
 from made.triage import LIKELY, made_jpeg
 
 from lingula.errors import PackageDamaged
-from lingula.modelpackage.archive import read_package
+from lingula.modelpackage.archive import ModelPackage, read_package
 from lingula.radiology.identifiers import SiteName
 from lingula.radiology.study import Band
 from lingula.records.records import Assessment
@@ -175,6 +175,33 @@ def test_a_file_that_was_mended_is_taken_up_without_another_decision(system: Sys
     take_up.run_once()
     assert (system.package.label, take_up.is_behind) == ("made-1.0.0", True)
 
+    now[0] += TRY_AGAIN_SECONDS
+    take_up.run_once()
+
+    assert (system.package.label, take_up.is_behind) == ("made-2.0.0", False)
+
+
+def test_what_nobody_foresaw_is_tried_again_and_seen_meanwhile(system: System, registry: Registry) -> None:
+    now, is_ill = [0.0], [True]
+
+    def load(package: ModelPackage) -> Model:
+        if is_ill[0]:
+            raise RuntimeError("the engine ran out of threads")
+        return Model(package)
+
+    take_up = TakeUp(
+        registry=registry,
+        serving=system.serving,
+        shadow=system.shadow,
+        load=load,
+        is_pinned=False,
+        timer=lambda: now[0],
+    )
+    registry.promote("made-2.0.0", because="better", who="mara")
+    take_up.run_once()
+    assert (system.package.label, take_up.is_behind, take_up.is_shadow_behind) == ("made-1.0.0", True, False)
+
+    is_ill[0] = False
     now[0] += TRY_AGAIN_SECONDS
     take_up.run_once()
 

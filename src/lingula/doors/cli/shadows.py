@@ -69,8 +69,9 @@ def _compared(registry: "Registry", name: str | None) -> "ShadowReport":
         one for one in registry.history() if one.action is Action.SHADOW and (label is None or one.package == label)
     ]
     if not begun:
-        raise NotFound(f"{label or 'no package'} was never in shadow; begin with `lingula models shadow NAME`")
+        who = f"{label} was never" if label else "no package was ever"
+        raise NotFound(f"{who} in shadow; begin with `lingula models shadow NAME --because REASON`")
     candidate = registry.show(begun[-1].package)
     with open_shadows(load_settings()) as shadows:
         counts = shadows.shadow_counts(candidate.sha256, begun[-1].at)
-        return report_shadow(candidate.label, shadows.shadow_pairs(candidate.sha256), counts)
+        return report_shadow(candidate.label, shadows.shadow_pairs(candidate.sha256, begun[-1].at), counts)

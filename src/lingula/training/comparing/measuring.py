@@ -23,6 +23,7 @@ from lingula.training.statistics.metrics import (
     decision_statistic,
     expected_calibration_error,
     never_certain,
+    never_flawless,
     weighted_auroc,
     weighted_average_precision,
     weighted_brier,
@@ -108,8 +109,8 @@ def _measure_run(run: JudgedRun, seed: int) -> RunMeasured:
         patients=len(np.unique(cases.patients)),
         positives=int(cases.labels.sum()),
         without_band=len(cases) - len(banded),
-        auroc=found["auroc"],
-        average_precision=found["average precision"],
+        auroc=_ranked(found["auroc"], cases),
+        average_precision=_ranked(found["average precision"], cases),
         sensitivity=at_point["sensitivity"],
         specificity=at_point["specificity"],
         accuracy=_widened(found["accuracy"], cases.patients),
@@ -130,6 +131,10 @@ def _at_own_point(banded: Cases, seed: int) -> dict[str, Estimate | None]:
         seed=seed,
     )
     return {name: _widened(found[name], banded.patients[banded.labels == label]) for name, label, _ in SIDES}
+
+
+def _ranked(estimate: Estimate | None, cases: Cases) -> Estimate | None:
+    return None if estimate is None else never_flawless(estimate, cases.labels, cases.patients)
 
 
 def _widened(estimate: Estimate | None, patients: NDArray[np.str_]) -> Estimate | None:

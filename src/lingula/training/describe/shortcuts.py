@@ -26,7 +26,7 @@ from lingula.training.describe.lungs import Seen, crop_lungs, lung_boxes, paint_
 from lingula.training.describe.properties import Properties, border_pixels, radial_spectrum, thumbnails
 from lingula.training.describe.result import Audit, Clue, Shows
 from lingula.training.describe.sayings import conclude, mean_of, too_few, unvaried
-from lingula.training.statistics.metrics import Scores, clustered_bootstraps, weighted_auroc
+from lingula.training.statistics.metrics import Scores, auroc_interval
 
 MOST = 10_000
 """Radiographs looked at; more would take long and change nothing."""
@@ -159,5 +159,4 @@ def _package_clue(dataset: Dataset, seen: Seen, package: str) -> Clue:
 
 
 def _measured(scores: Scores, dataset: Dataset) -> Estimate | None:
-    found = clustered_bootstraps({"auroc": weighted_auroc}, dataset.labels, scores, dataset.patients)
-    return found["auroc"]
+    return auroc_interval(dataset.labels, scores, dataset.patients)

@@ -33,10 +33,11 @@ from lingula.training.statistics.reading_queue import CaseMix, ReadingRoom, Read
 from lingula.training.statistics.risk_coverage import measure_risk_coverage
 from lingula.training.statistics.subgroups import measure_subgroups
 
-_TRAFFIC = Traffic(arrivals=9.6)  # one reader, five minutes each, busy four fifths of the time
+_TRAFFIC = Traffic(arrivals=11.4)  # one reader, five minutes each, busy 95 % of the time: below, a cap never acts
 _MOST_WRONG = 12
 _MOST_RIGHT = 3  # of each label
 _NO_BAND = "no band"
+UNPROBED = "nothing was probed: the assessed radiographs drawn for it, two at least, must show both labels"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,27 +86,39 @@ def evaluate_package(
     Raises
     ------
     TrainingError
-        If no radiograph could be read, masks fit none of those probed, or the split is not the package's.
+        If `out` cannot be written, no radiograph could be read, masks fit none of those probed, or the split is not
+        the package's.
     PackageDamaged
         If the package's graph does not keep the contract.
     """
     options = options or EvaluationOptions()
+    _make_folder(out)
     seen = None if options.split is None else count_seen(source, options.split, package.manifest)
     outcomes = run_package(package, source, eligibility=options.eligibility, progress=progress)
     if all(entry.probability is None for entry in outcomes):
         why = outcomes[0].reason if outcomes else "the source is empty"
         raise TrainingError(f"none of {len(outcomes)} radiographs of {source.name} could be read: {why}")
+    write_predictions(out / FILE_NAME, outcomes)
     probes = probe_package(package, source, outcomes, options.probes, told)
     told("numbers")
     room = _reading_room(outcomes, options.rules)
     result = replace(_summarise(package, source, outcomes), probes=probes, reading_room=room, seen=seen)
+    if probes is None and options.probes.radiographs > 0:
+        result = replace(result, notes=(*result.notes, UNPROBED))
     told("report")
-    out.mkdir(parents=True, exist_ok=True)
-    write_predictions(out / FILE_NAME, outcomes)
     (out / "evaluation.json").write_bytes(TypeAdapter(EvaluationResult).dump_json(result, indent=2))
     shown = None if options.paint is None else Shown(source=source, package=package, paint=options.paint)
     write_report(out, result, _scored(outcomes), shown)
     return result
+
+
+def _make_folder(out: Path) -> None:
+    """Make the folder before anything is measured: an hour later is too late to hear that it cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / FILE_NAME).touch()
+    except OSError as error:
+        raise TrainingError(f"{out} cannot be written to: {error.strerror}; name another folder with --out") from error
 
 
 def _scored(outcomes: Sequence[Outcome]) -> Scored | None:

@@ -22,6 +22,7 @@ from lingula.training.statistics.intervals import (
     clustered_bootstrap,
     clustered_difference,
     never_certain,
+    never_flawless,
     wilson_interval,
 )
 from lingula.training.statistics.metrics import Confusion, decision_statistic, weighted_auroc
@@ -210,6 +211,8 @@ def _compared(
     judged = {"sensitivity": studies[labels == 1], "specificity": studies[labels == 0]}.get(name.partition(" ")[0])
     if judged is not None:
         serving, shadow = never_certain(serving, judged), never_certain(shadow, judged)
+    else:
+        serving, shadow = (never_flawless(one, labels, studies) for one in (serving, shadow))
     return Measured(name=name, serving=serving, shadow=shadow, difference=test.difference, p_value=test.p_value)
 
 

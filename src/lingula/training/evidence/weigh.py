@@ -25,6 +25,7 @@ from lingula.training.statistics.metrics import (
     brier_score,
     decision_statistic,
     expected_calibration_error,
+    never_flawless,
     weighted_auroc,
 )
 from lingula.training.statistics.operating_point import choose_operating_points
@@ -62,7 +63,11 @@ def weigh(
         false_refusal=_share(judged.novelty[rows] > 1.0),
         tuning_radiographs=len(tuned),
         tuning_patients=len(set(tuned_patients.tolist())),
-        tuning_auroc=clustered_bootstrap(weighted_auroc, tuned, probabilities, tuned_patients, seed=recipe.seed),
+        tuning_auroc=never_flawless(
+            clustered_bootstrap(weighted_auroc, tuned, probabilities, tuned_patients, seed=recipe.seed),
+            tuned,
+            tuned_patients,
+        ),
         expected_calibration_error=expected_calibration_error(tuned, probabilities, prevalence=BALANCED),
         brier_score=brier_score(tuned, probabilities, prevalence=BALANCED),
         operating_points=points,
@@ -143,4 +148,5 @@ def _by_finding(dataset: Dataset, judged: Judged, recipe: Recipe) -> dict[str, E
 def _ranking(dataset: Dataset, logits: NDArray[np.float64], rows: Rows, recipe: Recipe) -> Estimate:
     """Give the AUROC of the logits (N,) of some rows."""
     labels, patients = dataset.labels[rows], dataset.patients[rows]
-    return clustered_bootstrap(weighted_auroc, labels, logits[rows], patients, seed=recipe.seed)
+    drawn = clustered_bootstrap(weighted_auroc, labels, logits[rows], patients, seed=recipe.seed)
+    return never_flawless(drawn, labels, patients)

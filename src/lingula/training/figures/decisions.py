@@ -81,7 +81,8 @@ def draw_reading_room(room: ReadingRoom) -> Chart:
     return Chart(
         title=f"Waiting to be read, readers busy {100 * room.utilisation:.0f} % of their time",
         x=Axis(
-            title=f"{traffic.readers} reading, {traffic.arrivals:.3g} an hour, {100 * traffic.prevalence:.3g} % "
+            title=f"{traffic.readers} reader{'s' if traffic.readers > 1 else ''}, {traffic.arrivals:.3g} an hour, "
+            f"{100 * traffic.prevalence:.3g} % "
             "with pneumonia (bars: mean, dots: longest)",
             high=float(len(groups)),
             ticks=tuple((number + 0.5, order.order) for number, order in enumerate(room.orders)),

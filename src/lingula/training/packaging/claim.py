@@ -30,8 +30,13 @@ class ClaimItem:
 
     @property
     def is_reported(self) -> bool:
-        """Say whether there is an answer."""
+        """Say whether there is an answer, be it in part."""
         return not self.says.startswith(NOT_REPORTED)
+
+    @property
+    def is_in_part(self) -> bool:
+        """Say whether the answer leaves something out."""
+        return self.is_reported and NOT_REPORTED in self.says
 
 
 @dataclass(frozen=True, kw_only=True)

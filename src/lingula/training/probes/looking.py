@@ -120,7 +120,8 @@ def _looking(lungs: str, label: int, maps: Maps, masks: NDArray[np.bool_], sampl
         "near": mass_inside(seen, widened(inside, reach=max(1, round(_NEAR * maps.shape[2])))),
     }
     kept = sample.take(speaks)
-    peaks = inside.reshape(len(seen), -1)[np.arange(len(seen)), seen.reshape(len(seen), -1).argmax(axis=1)]
+    cells = maps.shape[1] * maps.shape[2]
+    peaks = inside.reshape(-1, cells)[np.arange(len(seen)), seen.reshape(-1, cells).argmax(axis=1)]
     return Looking(
         lungs=lungs,
         label=LABEL_NAMES[label],

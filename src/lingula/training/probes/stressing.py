@@ -16,8 +16,8 @@ from lingula.modelpackage.manifest import Estimate, Manifest
 from lingula.radiology.radiograph import Pixels
 from lingula.training.probes.sample import LUNG, Judge, Sample, Told, enlarged
 from lingula.training.probes.stress import STRESSES, blank_lungs, blank_outside
-from lingula.training.statistics.intervals import Scores, clustered_bootstraps, clustered_difference
-from lingula.training.statistics.metrics import decide, weighted_auroc
+from lingula.training.statistics.intervals import Scores, clustered_difference
+from lingula.training.statistics.metrics import auroc_interval, decide, weighted_auroc
 
 _UNCHANGED = "as they are"
 _WITHOUT_LUNGS, _LUNGS_ONLY = "lungs blanked", "all but the lungs blanked"
@@ -114,7 +114,7 @@ def _measure(
     bands = [[points.band(float(each)) for each in side] for side in probabilities]
     return Stressed(
         name=name,
-        auroc=clustered_bootstraps({"auroc": weighted_auroc}, sample.labels, after, sample.patients)["auroc"],
+        auroc=auroc_interval(sample.labels, after, sample.patients),
         difference=_difference(sample, before, after),
         sensitivity=decided.sensitivity,
         specificity=decided.specificity,

@@ -20,6 +20,7 @@ from lingula.training.statistics.metrics import (
     ReliabilityBin,
     Scores,
     Statistic,
+    auroc_interval,
     brier_parts,
     brier_score,
     clustered_bootstraps,
@@ -28,6 +29,7 @@ from lingula.training.statistics.metrics import (
     expected_calibration_error,
     log_loss,
     never_certain,
+    never_flawless,
     predictive_values,
     reliability_bins,
     weighted_auroc,
@@ -127,8 +129,8 @@ def measure(
         radiographs=len(labels),
         patients=len(np.unique(patients)),
         positives=int(labels.sum()),
-        auroc=found["auroc"],
-        average_precision=found["average precision"],
+        auroc=_ranked(found["auroc"], labels, patients),
+        average_precision=_ranked(found["average precision"], labels, patients),
         brier=found["brier"],
         brier_balanced=brier_score(labels, probabilities, prevalence=BALANCED),
         calibration_error=expected_calibration_error(labels, probabilities),
@@ -142,6 +144,10 @@ def measure(
             for (name, intended, _), made in zip(named, decisions, strict=True)
         ),
     )
+
+
+def _ranked(found: Estimate | None, labels: Labels, patients: NDArray[np.str_]) -> Estimate | None:
+    return None if found is None else never_flawless(found, labels, patients)
 
 
 def _point(
@@ -214,7 +220,6 @@ def measure_findings(
     for finding, label in sorted(set(zip(findings, labels.tolist(), strict=True)), key=lambda pair: (pair[1], pair[0])):
         its_own = (named == finding) & (labels == label)
         rows = its_own | (labels != label)
-        ranked = clustered_bootstraps({"auroc": weighted_auroc}, labels[rows], probabilities[rows], patients[rows])
         flagged = [probabilities[its_own] >= point.threshold for point in (points.rule_out, points.rule_in)]
         shares = [float((flags if label else ~flags).mean()) for flags in flagged]
         made.append(
@@ -222,7 +227,7 @@ def measure_findings(
                 finding=finding,
                 label=label,
                 radiographs=int(its_own.sum()),
-                auroc=ranked["auroc"],
+                auroc=auroc_interval(labels[rows], probabilities[rows], patients[rows]),
                 rule_out=shares[0],
                 rule_in=shares[1],
             )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lingula.modelpackage.manifest import Estimate
 from lingula.training.statistics.intervals import (
     Labels,
     PairedTest,
@@ -30,6 +31,7 @@ from lingula.training.statistics.intervals import (
     clustered_difference,
     delong_test,
     never_certain,
+    never_flawless,
     wilson_interval,
 )
 from lingula.training.statistics.reliability import (
@@ -55,6 +57,7 @@ __all__ = [
     "Statistic",
     "Weights",
     "auroc",
+    "auroc_interval",
     "average_precision",
     "brier_parts",
     "brier_score",
@@ -70,6 +73,7 @@ __all__ = [
     "expected_calibration_error",
     "log_loss",
     "never_certain",
+    "never_flawless",
     "predictive_values",
     "reliability_bins",
     "weighted_auroc",
@@ -87,6 +91,12 @@ def auroc(labels: Labels, scores: Scores) -> float:
     0.75
     """
     return _plain(weighted_auroc, labels, scores)
+
+
+def auroc_interval(labels: Labels, scores: Scores, patients: NDArray[np.str_], *, seed: int = 0) -> Estimate | None:
+    """Give the AUROC with its interval over resampled patients (N,), never without width; None where undefined."""
+    found = clustered_bootstraps({"auroc": weighted_auroc}, labels, scores, patients, seed=seed)["auroc"]
+    return None if found is None else never_flawless(found, labels, patients)
 
 
 def average_precision(labels: Labels, scores: Scores) -> float:

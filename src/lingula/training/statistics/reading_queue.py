@@ -139,10 +139,20 @@ class OrderMeasured:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingRoom:
-    """A reading room measured in all three orders."""
+    """A reading room measured in all three orders.
+
+    Parameters
+    ----------
+    caps
+        By priority, the minutes after which it is read with the next higher one.
+    beyond_cap
+        Share of radiographs, 0-1, that wait longer than their cap by priority alone: those that a cap can help.
+    """
 
     traffic: Traffic
     utilisation: float
+    caps: Mapping[Priority, float]
+    beyond_cap: float
     orders: tuple[OrderMeasured, ...]
 
 
@@ -162,6 +172,8 @@ def simulate_reading(mix: CaseMix, rules: ReadingRules, traffic: Traffic) -> Rea
     return ReadingRoom(
         traffic=traffic,
         utilisation=traffic.utilisation,
+        caps=rules.caps,
+        beyond_cap=_beyond_cap(arrived, waits[BY_PRIORITY], rules),
         orders=tuple(_measured(order, arrived, waits) for order in _ORDERS),
     )
 
@@ -227,6 +239,15 @@ def _wait(arrived: _Arrived, rules: ReadingRules, readers: int, order: str) -> N
         waits[chosen] = now - at[chosen]
         heapq.heappush(free, now + takes[chosen])
     return waits
+
+
+def _beyond_cap(arrived: Sequence[_Arrived], waits: Sequence[NDArray[np.float64]], rules: ReadingRules) -> float:
+    beyond, counted = 0, 0
+    for each, waited in zip(arrived, waits, strict=True):
+        caps = np.array([rules.caps.get(rules.priority_of[band], math.inf) for band in each.bands])
+        beyond += int((waited > caps)[each.counted].sum())
+        counted += int(each.counted.sum())
+    return beyond / counted
 
 
 def _steps_up(rules: ReadingRules) -> dict[int, tuple[float, int]]:

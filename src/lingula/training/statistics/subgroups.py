@@ -5,9 +5,11 @@ group says so. All groups are drawn again together: a patient is in or out for a
 
 References
 ----------
-ICH E11(R1), 2017, section 4 (age bands of children); Obermeyer Z et al., Science 2019;366:447 (why to look).
+ICH E11(R1), 2017, section 4 (age bands of children); Obermeyer Z et al., Science 2019;366:447 (why to look); Newcombe
+RG, Statistics in Medicine 1998;17:873 (a difference's interval from those of its sides).
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -26,6 +28,7 @@ from lingula.training.statistics.metrics import (
     Weights,
     clustered_bootstraps,
     never_certain,
+    never_flawless,
     weighted_auroc,
 )
 
@@ -220,6 +223,8 @@ def _described(group: _Group, cases: Cases, found: dict[str, Estimate | None]) -
     for (side, label), point in product((("sensitivity", 1), ("specificity", 0)), ("rule_out", "rule_in")):
         if (estimate := found[f"{side}_{point}"]) is not None:
             found[f"{side}_{point}"] = never_certain(estimate, patients[group.rows & (labels == label)])
+    if (estimate := found["auroc"]) is not None:
+        found["auroc"] = never_flawless(estimate, labels[group.ranked], patients[group.ranked])
     positives, negatives = (int((group.ranked & (labels == label)).sum()) for label in (1, 0))
     return Subgroup(
         kind=group.kind,
@@ -254,27 +259,37 @@ def _gaps(
         statistics, cases.labels, cases.probabilities, cases.patients, repeats=repeats, seed=seed
     )
     return tuple(
-        Gap(kind=kind, measure=_GAPS[measure], best=groups[best].name, worst=groups[worst].name, difference=difference)
+        Gap(
+            kind=kind,
+            measure=_GAPS[measure],
+            best=groups[best].name,
+            worst=groups[worst].name,
+            difference=_unflattered(difference, _of(groups[best], measure)),
+        )
         for (kind, measure), (best, worst) in pairs.items()
         if (difference := found[f"{kind}/{measure}"]) is not None
     )
 
 
+def _unflattered(difference: Estimate, best: Estimate | None) -> Estimate:
+    """Add to a gap what resampling cannot see of a best group without an error: how much worse it may be."""
+    if best is None or best.value < 1.0:
+        return difference
+    below = math.hypot(difference.value - difference.low, best.value - best.low)
+    return Estimate(value=difference.value, low=difference.value - below, high=difference.high)
+
+
 def _values(groups: Sequence[Subgroup], kind: str, measure: str) -> dict[int, float]:
     made: dict[int, float] = {}
     for number, group in enumerate(groups):
-        estimate = _estimates(group)[measure]
+        estimate = _of(group, measure)
         if group.kind == kind and group.name != UNKNOWN and estimate is not None:
             made[number] = estimate.value
     return made
 
 
-def _estimates(group: Subgroup) -> dict[str, Estimate | None]:
-    return {
-        "auroc": group.auroc,
-        "sensitivity_rule_out": group.sensitivity_rule_out,
-        "specificity_rule_out": group.specificity_rule_out,
-    }
+def _of(group: Subgroup, measure: str) -> Estimate | None:
+    return getattr(group, measure)  # type: ignore[no-any-return] # a name of `_GAPS`
 
 
 def _difference(first: Statistic, second: Statistic) -> Statistic:

@@ -81,6 +81,7 @@ def test_a_cap_shortens_the_longest_wait_and_spares_most_of_what_priority_saves(
     assert ranked.positives.mean.value < capped.positives.mean.value < plain.positives.mean.value
     assert plain.negatives.mean.value < ranked.negatives.mean.value
     assert capped.negatives.longest.value < ranked.negatives.longest.value
+    assert 0.05 < room.beyond_cap < 0.9
     assert ranked.missed is not None
     assert ranked.missed.mean.value > ranked.positives.mean.value
 

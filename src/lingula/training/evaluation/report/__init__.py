@@ -4,6 +4,7 @@ No radiograph is shown unless asked for; names of files are, because whoever men
 also lies beside the page, as SVG and as PNG, for papers and slides.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from lingula.training.charts import write_charts
@@ -62,5 +63,13 @@ def write_report(out: Path, result: EvaluationResult, scored: Scored | None, sho
         notice=f"Supports a doctor's decision and never replaces it. {result.intended_use}",
     )
     (out / PAGE).write_text(made, encoding="utf-8")
+    _remove_stale(out / FIGURES, charts)
     if charts:
         write_charts(out / FIGURES, charts)
+
+
+def _remove_stale(folder: Path, names: Collection[str]) -> None:
+    """Take away figures of an earlier report in the same folder: beside this page they would pass for its own."""
+    for path in folder.glob("*"):
+        if path.suffix in {".svg", ".png"} and path.stem not in names:
+            path.unlink()

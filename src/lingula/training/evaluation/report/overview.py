@@ -36,9 +36,11 @@ def _cautions(result: EvaluationResult) -> Iterator[str]:
         if worst.difference is not None and worst.difference.high < -_MUCH:
             yield f"Ranking falls by {share(-worst.difference.value)} when radiographs are {worst.name}."
     if result.subgroups is not None and (gap := result.subgroups.worst_gap) is not None:
+        apart = sum(each.best != each.worst for each in result.subgroups.gaps)
         yield (
-            f"The largest gap between groups is in {gap.measure} by {gap.kind}: {gap.best} over {gap.worst} by "
-            f"{share(gap.difference.value)} ({interval(gap.difference)})."
+            f"Of {apart} gaps between a best and a worst group, the largest whose interval lies above 0 is in "
+            f"{gap.measure} by {gap.kind}: {gap.best} over {gap.worst} by {share(gap.difference.value)} "
+            f"({interval(gap.difference)}). Chosen after looking: some such gap is to be expected by chance."
         )
 
 

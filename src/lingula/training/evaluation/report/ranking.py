@@ -73,8 +73,8 @@ def points_section(result: EvaluationResult) -> Section | None:
         for number, prevalence in enumerate(PREVALENCES)
     ]
     note = (
-        "All readable radiographs, eligible or not. PPV and NPV depend on how common pneumonia is: the first two rows "
-        "hold for these radiographs, the last for an emergency department, a ward and an epidemic."
+        "All readable radiographs, eligible or not. PPV and NPV depend on how common pneumonia is: the rows PPV "
+        "and NPV hold for these radiographs, the last three for an emergency department, a ward and an epidemic."
     )
     return section("Operating points", table(head, rows, note=note), subtitle("Confusion matrices"), _confusions(made))
 

@@ -7,6 +7,7 @@ from lingula.training.evaluation.report.drawing import drawn
 from lingula.training.evaluation.report.words import estimate, percent
 from lingula.training.evaluation.result import EvaluationResult
 from lingula.training.page import Section, figures, section, table
+from lingula.training.statistics.reading_queue import ReadingRoom
 
 
 def silence_section(result: EvaluationResult, charts: Mapping[str, Chart]) -> Section | None:
@@ -81,12 +82,21 @@ def queue_section(result: EvaluationResult, charts: Mapping[str, Chart]) -> Sect
     traffic = room.traffic
     note = (
         f"A simulation: {traffic.arrivals:.3g} radiographs an hour at random, {percent(traffic.prevalence)} with "
-        f"pneumonia, {traffic.readers} reading {traffic.reading_minutes:g} minutes each on average, busy "
+        f"pneumonia, {traffic.reading_minutes:g} minutes each on average, {_readers(traffic.readers)} busy "
         f"{percent(room.utilisation)} of the time; bands as this package gave them here, {traffic.replications} times "
-        f"{traffic.studies} radiographs. Pneumonia missed are those in the band unlikely: they pay for errors."
+        f"{traffic.studies} radiographs. Caps: {_caps(room)}; by priority alone {percent(room.beyond_cap)} wait "
+        "longer. Pneumonia missed are those in the band unlikely: they pay for errors."
     )
     return section(
         "Waiting for a doctor",
         figures(*drawn(charts, "reading-room")),
         table(head, rows, caption="Minutes until reading begins", note=note),
     )
+
+
+def _readers(count: int) -> str:
+    return "one reader" if count == 1 else f"{count} readers"
+
+
+def _caps(room: ReadingRoom) -> str:
+    return ", ".join(f"{priority} {minutes:g} minutes" for priority, minutes in room.caps.items())

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -86,12 +87,13 @@ def evaluate_package(
     Raises
     ------
     TrainingError
-        If `out` cannot be written, no radiograph could be read, masks fit none of those probed, or the split is not
-        the package's.
+        If `out` cannot be written, a radiograph is listed twice, none could be read, masks fit none of those probed, or
+        the split is not the package's.
     PackageDamaged
         If the package's graph does not keep the contract.
     """
     options = options or EvaluationOptions()
+    _refuse_repeated(source)
     _make_folder(out)
     seen = None if options.split is None else count_seen(source, options.split, package.manifest)
     outcomes = run_package(package, source, eligibility=options.eligibility, progress=progress)
@@ -112,11 +114,21 @@ def evaluate_package(
     return result
 
 
+def _refuse_repeated(source: Source) -> None:
+    counted = Counter(source.name_of(row) for row in source.rows)
+    repeated = [name for name, count in counted.items() if count > 1]
+    if repeated:
+        raise TrainingError(
+            f"{source.name} lists {repeated[0]!r} {counted[repeated[0]]} times ({len(repeated)} radiographs more than "
+            "once), which would count them as often; keep one line of each"
+        )
+
+
 def _make_folder(out: Path) -> None:
     """Make the folder before anything is measured: an hour later is too late to hear that it cannot be."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / FILE_NAME).touch()
+        TemporaryFile(dir=out).close()
     except OSError as error:
         raise TrainingError(f"{out} cannot be written to: {error.strerror}; name another folder with --out") from error
 
@@ -150,6 +162,7 @@ def _summarise(package: ModelPackage, source: Source, outcomes: Sequence[Outcome
         package=package.label,
         package_sha256=package.sha256,
         intended_use=package.manifest.intended_use.statement,
+        lungs_blanked_allowed=None if (gate := package.manifest.gate) is None else gate.lungs_blanked_auroc_at_most,
         source=source.name,
         evaluated_at=datetime.now(UTC),
         radiographs=len(outcomes),

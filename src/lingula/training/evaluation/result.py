@@ -23,6 +23,8 @@ class EvaluationResult:
     ----------
     intended_use
         The package's own statement; an evaluation outside it says nothing about use inside it.
+    lungs_blanked_allowed
+        AUROC without lungs that the package's own gate allows; None if it has no gate.
     by_status
         How many radiographs were `assessed`, `not eligible` or `failed`.
     intervals_by
@@ -70,6 +72,7 @@ class EvaluationResult:
     reading_room: ReadingRoom | None = None
     probes: Probes | None = None
     seen: Mapping[str, int] | None = None
+    lungs_blanked_allowed: float | None = None
 
     @property
     def seen_in_words(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,21 +58,30 @@ class Marker:
     name: str
 
 
-def draw_roc(scored: Scored | Sequence[Named], markers: Sequence[Marker] = ()) -> Chart:
-    """Draw sensitivity over false alarms with bands, the operating points or the names of several curves."""
+def draw_roc(scored: Scored | Sequence[Named], markers: Sequence[Marker] = (), says: Sequence[str] = ()) -> Chart:
+    """Draw sensitivity over false alarms with bands, the operating points or the names of several curves.
+
+    Operating points inside the corner are left to `draw_roc_corner`; `says` are lines of words in the empty half.
+    """
     curves = _curves(scored, roc_points, roc_with_band)
+    apart = [marker for marker in markers if not _is_in_corner(marker)]
     return Chart(
         title="ROC curve",
         x=Axis(title="1 - specificity"),
         y=Axis(title="sensitivity"),
-        marks=(Line(points=((0, 0), (1, 1))), *curves, *_markers(markers, (0.52, 0.4))),
+        marks=(
+            Line(points=((0, 0), (1, 1))),
+            *curves,
+            *_markers(apart, (0.52, 0.5)),
+            *_lines_of_words(says, x=0.98, anchor="end"),
+        ),
         legend="lower right",
     )
 
 
 def draw_roc_corner(scored: Scored | Sequence[Named], markers: Sequence[Marker] = ()) -> Chart:
     """Draw the upper left corner of the ROC curve, where good models differ, with the operating points inside it."""
-    inside = [marker for marker in markers if marker.x <= _CORNER and marker.y >= 1 - _CORNER]
+    inside = [marker for marker in markers if _is_in_corner(marker)]
     whole = draw_roc(scored)
     return replace(
         whole,
@@ -82,7 +92,13 @@ def draw_roc_corner(scored: Scored | Sequence[Named], markers: Sequence[Marker] 
     )
 
 
-def draw_precision_recall(scored: Scored | Sequence[Named], markers: Sequence[Marker] = ()) -> Chart:
+def _is_in_corner(marker: Marker) -> bool:
+    return marker.x <= _CORNER and marker.y >= 1 - _CORNER
+
+
+def draw_precision_recall(
+    scored: Scored | Sequence[Named], markers: Sequence[Marker] = (), says: Sequence[str] = ()
+) -> Chart:
     """Draw precision over recall with bands; the dashed line is what flagging everybody gives."""
     curves = _curves(scored, precision_recall_points, precision_recall_with_band)
     first = scored if isinstance(scored, Scored) else scored[0].scored
@@ -91,20 +107,27 @@ def draw_precision_recall(scored: Scored | Sequence[Named], markers: Sequence[Ma
         title="Precision and recall",
         x=Axis(title="sensitivity (recall)"),
         y=Axis(title="PPV (precision)"),
-        marks=(Line(points=((0, share), (1, share))), *curves, *_markers(markers, (0.3, 0.5))),
+        marks=(Line(points=((0, share), (1, share))), *curves, *_markers(markers, (0.3, 0.5)), *_lines_of_words(says)),
         legend="lower left",
     )
 
 
-def draw_reliability(bins: Sequence[ReliabilityBin]) -> Chart:
-    """Draw what was so over what was said, with Wilson's intervals."""
+def _lines_of_words(
+    says: Sequence[str], *, x: float = 0.02, anchor: Literal["start", "end"] = "start"
+) -> Iterator[Mark]:
+    for number, words in enumerate(reversed(says)):
+        yield Words(x=x, y=0.04 + 0.07 * number, words=words, anchor=anchor)
+
+
+def draw_reliability(bins: Sequence[ReliabilityBin], *, weighing: str = "") -> Chart:
+    """Draw what was so over what was said, with Wilson's intervals; `weighing` says how labels weigh, in the title."""
     marks: list[Mark] = [Line(points=((0, 0), (1, 1)))]
     for entry in bins:
         said = entry.mean_probability
         marks.append(Line(points=((said, entry.low), (said, entry.high)), series=0, is_thin=True))
     marks.append(Dots(points=[(entry.mean_probability, entry.observed) for entry in bins], series=0))
     return Chart(
-        title="Reliability",
+        title=f"Reliability{weighing and ', '}{weighing}",
         x=Axis(title="mean probability"),
         y=Axis(title="share with pneumonia"),
         marks=tuple(marks),

@@ -19,7 +19,7 @@ from lingula.modelpackage.preprocessing import prepare
 from lingula.modelpackage.session import open_session
 from lingula.radiology.reading import read_radiograph
 from lingula.radiology.study import Instance
-from lingula.training.evaluation.evaluate import EvaluationOptions, evaluate_package
+from lingula.training.evaluation.evaluate import UNPROBED, EvaluationOptions, evaluate_package
 from lingula.training.probes import ProbeOptions
 from lingula.training.sources import read_source
 from lingula.triage.heatmap import draw_heatmap
@@ -135,7 +135,7 @@ def test_the_page_is_one_file_without_radiographs_unless_asked(
     evaluate_package(package, read_source(folder), out=tmp_path / "shown", options=shown_with_maps)
 
     plain, shown = ((tmp_path / name / "evaluation.html").read_text() for name in ("plain", "shown"))
-    assert plain.count("<svg") == 9  # five of ranking, risk and coverage, three decision curves
+    assert plain.count("<svg") == 10  # six of ranking, risk and coverage, three decision curves
     assert "<img" not in plain
     assert "http" not in plain
     assert "never replaces" in plain
@@ -146,6 +146,7 @@ def test_the_page_is_one_file_without_radiographs_unless_asked(
         "roc",
         "precision-recall",
         "reliability",
+        "reliability-balanced",
         "probabilities",
         "risk-coverage",
         "decision-5",
@@ -216,6 +217,60 @@ def test_one_label_alone_is_counted_but_not_ranked(package: ModelPackage, tmp_pa
     assert set(result.bands) == {"normal", "unknown"}
     assert any("one label only" in line for line in result.lines())
     assert "<svg" not in (tmp_path / "out" / "evaluation.html").read_text()
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_measured(
+    package: ModelPackage, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("a file", "utf-8")
+    told: list[int] = []
+
+    with pytest.raises(TrainingError, match=r"taken.* cannot be written to: .*; name another folder"):
+        evaluate_package(
+            package,
+            read_source(folder),
+            out=tmp_path / "taken" / "out",
+            options=NOT_PROBED,
+            progress=lambda done, _: told.append(done),
+        )
+
+    assert told == []
+
+
+def test_a_radiograph_that_is_listed_twice_is_refused_by_name(
+    package: ModelPackage, folder: Path, tmp_path: Path
+) -> None:
+    lines = [f"{path.relative_to(folder)},{int(path.parent.name == 'PNEUMONIA')}" for path in folder.rglob("*.png")]
+    (folder / "d.csv").write_text("\n".join(["image_path,label", *lines, lines[0]]), "utf-8")
+
+    with pytest.raises(TrainingError, match=r"lists .*\.png' 2 times .* keep one line of each"):
+        evaluate_package(package, read_source(folder / "d.csv"), out=tmp_path / "out", options=NOT_PROBED)
+
+
+def test_figures_of_an_earlier_report_do_not_stay_beside_another(
+    package: ModelPackage, folder: Path, tmp_path: Path
+) -> None:
+    figures = tmp_path / "out" / "figures"
+    figures.mkdir(parents=True)
+    for name in ("stress.png", "stress.svg", "roc.png", "mine.txt"):
+        (figures / name).write_text("old", "utf-8")
+
+    evaluate_package(package, read_source(folder), out=tmp_path / "out", options=NOT_PROBED)
+
+    names = {path.name for path in figures.iterdir()}
+    assert {"roc.png", "roc.svg", "reliability-balanced.png", "mine.txt"} < names
+    assert not {"stress.png", "stress.svg"} & names
+    assert (figures / "roc.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_too_few_radiographs_to_probe_are_said(package: ModelPackage, folder: Path, tmp_path: Path) -> None:
+    options = EvaluationOptions(probes=ProbeOptions(radiographs=1))
+
+    result = evaluate_package(package, read_source(folder), out=tmp_path / "out", options=options)
+
+    assert result.probes is None
+    assert UNPROBED in result.notes
+    assert UNPROBED in (tmp_path / "out" / "evaluation.html").read_text("utf-8")
 
 
 def test_a_source_without_any_readable_radiograph_is_refused(package: ModelPackage, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
@@ -8,18 +9,20 @@ import pytest
 from made.labels import SIDE, write_class_folders
 from made.packages import MAP_SIDE, made_package
 from made.readers import LUNGS, MadeReader, made_lungs
+from numpy.typing import NDArray
 from PIL import Image
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.archive import ModelPackage, read_package
+from lingula.radiology.radiograph import Pixels
 from lingula.radiology.study import Status
 from lingula.training.data.labelled import Box, Source
 from lingula.training.data.outcomes import Outcome
 from lingula.training.evaluation.running import run_package
 from lingula.training.probes import ProbeOptions, Probes, probe_package
-from lingula.training.probes.looking import DRAWN, OWN, mass_inside
+from lingula.training.probes.looking import DRAWN, OWN, mass_inside, probe_looking
 from lingula.training.probes.randomising import classifier_layers, lung_box, rank_correlation, structural_similarity
-from lingula.training.probes.sample import draw_outcomes
+from lingula.training.probes.sample import Judge, draw_outcomes, read_sample
 from lingula.training.sources import read_source
 
 
@@ -101,6 +104,27 @@ def test_weights_are_shuffled_from_the_output_inwards_and_constants_are_left_alo
     model = onnx.load_from_string(MadeReader().package(tmp_path).graph)
 
     assert classifier_layers(model) == ["last", "first"]
+
+
+@pytest.mark.parametrize("shown", [(), (1,)])
+def test_maps_that_are_all_silent_leave_their_label_without_shares_and_cost_nothing_else(
+    source: Source, tmp_path: Path, shown: tuple[int, ...]
+) -> None:
+    sample = read_sample(
+        package := read_package(made_package(tmp_path)), source, draw_outcomes(run_package(package, source), 20, 0)
+    )
+
+    def judge(pictures: Pixels, *_outputs: str) -> dict[str, NDArray[np.float32]]:
+        speaks = np.isin(sample.labels, shown).astype(np.float32)[:, None, None, None]
+        lungs = np.ones((len(pictures), 1, MAP_SIDE, MAP_SIDE), np.float32)
+        return {"activation_map": speaks * lungs, "lung_mask": lungs}
+
+    found = probe_looking(cast("Judge", judge), sample, None)
+
+    assert [looked.silent for looked in found.by_label] == [0 if 1 in shown else 10, 10]
+    assert [looked.peak_inside for looked in found.by_label] == [1.0 if 1 in shown else None, None]
+    assert found.by_label[1].inside is None
+    assert found.by_label[1].near is None
 
 
 def test_drawn_masks_are_measured_beside_the_packages_own(source: Source, tmp_path: Path) -> None:

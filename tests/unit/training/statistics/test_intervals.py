@@ -11,6 +11,7 @@ from lingula.training.statistics.metrics import (
     Scores,
     Weights,
     auroc,
+    auroc_interval,
     clustered_band,
     clustered_bootstrap,
     clustered_delong_test,
@@ -162,3 +163,30 @@ def test_limits_of_many_values_at_once_are_those_of_each() -> None:
     assert [low[0], high[0]] == pytest.approx([alone.low, alone.high])
     assert [low[2], high[2]] == pytest.approx([1 - alone.high, 1 - alone.low])
     assert np.isnan([low[1], high[1]]).all()
+
+
+def test_a_flawless_ranking_is_as_sure_as_its_rarer_label_has_patients() -> None:
+    labels = np.array([0] * 4 + [1] * 12)
+    scores, patients = labels / 2, np.arange(16).astype(np.str_)
+
+    few = auroc_interval(labels, scores, patients)
+    many = auroc_interval(np.tile(labels, 10), np.tile(scores, 10), np.arange(160).astype(np.str_))
+    one_patient_each = auroc_interval(labels, scores, labels.astype(np.str_))
+    reversed_ = auroc_interval(labels, -scores, patients)
+
+    assert few is not None
+    assert (few.value, few.high) == (1.0, 1.0)
+    assert few.low == pytest.approx(wilson_interval(4, 4)[0])
+    assert many is not None
+    assert many.low == pytest.approx(wilson_interval(40, 40)[0])
+    assert one_patient_each is None or one_patient_each.low == pytest.approx(wilson_interval(1, 1)[0])
+    assert reversed_ is not None
+    assert reversed_.low == 0.0
+    assert reversed_.high == pytest.approx(wilson_interval(0, 4)[1])
+
+
+def test_a_ranking_of_ties_is_certainly_one_half() -> None:
+    labels = np.array([0, 1] * 20)
+    found = auroc_interval(labels, np.full(40, 0.3), np.arange(40).astype(np.str_))
+    assert found is not None
+    assert (found.low, found.value, found.high) == (0.5, 0.5, 0.5)

@@ -148,3 +148,21 @@ def test_the_same_set_gives_the_same_numbers() -> None:
     outcomes = [replace(entry, sex=str(rng.choice(["F", "M"]))) for entry in made_outcomes(150)]
 
     assert measured(outcomes) == measured(outcomes)
+
+
+def test_a_group_without_an_error_is_not_certain_and_its_lead_over_another_neither() -> None:
+    outcomes = made_outcomes(240, separation=1.2)
+    flawless = [replace(entry, sex="F", probability=0.9 if entry.label else 0.1) for entry in made_outcomes(60)]
+    others = [replace(entry, sex="M", name=f"m{entry.name}", patient=f"m{entry.patient}") for entry in outcomes]
+
+    found = measured([*flawless, *others])
+
+    lead = of_kind(found, "sex")["F"].auroc
+    assert lead is not None
+    assert (lead.value, lead.high) == (1.0, 1.0)
+    assert 0.5 < lead.low < 0.99
+    (gap,) = [gap for gap in found.gaps if (gap.kind, gap.measure) == ("sex", "AUROC")]
+    behind = of_kind(found, "sex")["M"].auroc
+    assert behind is not None
+    assert gap.difference.value == pytest.approx(1.0 - behind.value)
+    assert gap.difference.low < gap.difference.value - (1.0 - lead.low)

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from lingula.modelpackage.manifest import Estimate
 from lingula.training.charts import Chart, to_svg
-from lingula.training.evaluation.result import EvaluationResult
+from lingula.training.evaluation.result import EvaluationResult, write_estimate
 from lingula.training.figures import (
     GroupMeasure,
     Scored,
@@ -22,6 +23,8 @@ from lingula.training.figures import (
     markers_on_roc,
 )
 from lingula.training.page import Html, figure
+from lingula.training.statistics.measures import BALANCED, Measured
+from lingula.training.statistics.metrics import reliability_bins
 
 _COLUMN = 400  # a wider chart has a row of its own
 _AT_RULE_OUT: dict[str, GroupMeasure] = {"sensitivity": "sensitivity_rule_out", "specificity": "specificity_rule_out"}
@@ -33,10 +36,17 @@ def draw_charts(result: EvaluationResult, scored: Scored | None) -> dict[str, Ch
     if (made := result.everyone) is not None and scored is not None:
         thresholds = [(point.name, point.decisions.threshold) for point in made.points[:2]]
         charts |= {
-            "roc": draw_roc(scored, markers_on_roc(made.points)),
+            "roc": draw_roc(scored, markers_on_roc(made.points), _says("AUROC", made.auroc, made, result.intervals_by)),
             "roc-corner": draw_roc_corner(scored, markers_on_roc(made.points)),
-            "precision-recall": draw_precision_recall(scored, markers_on_precision_recall(made.points)),
+            "precision-recall": draw_precision_recall(
+                scored,
+                markers_on_precision_recall(made.points),
+                _says("average precision", made.average_precision, made, result.intervals_by),
+            ),
             "reliability": draw_reliability(made.reliability),
+            "reliability-balanced": draw_reliability(
+                reliability_bins(scored.labels, scored.probabilities, prevalence=BALANCED), weighing="labels balanced"
+            ),
             "probabilities": draw_histogram(scored, thresholds),
         }
         charts |= _in_use(result)
@@ -45,6 +55,15 @@ def draw_charts(result: EvaluationResult, scored: Scored | None) -> dict[str, Ch
         if probes.randomisation is not None:
             charts["randomisation"] = draw_randomisation(probes.randomisation)
     return charts
+
+
+def _says(name: str, area: Estimate | None, made: Measured, resampled: str) -> tuple[str, ...]:
+    """Give what a paper's figure must say of itself, line by line."""
+    return (
+        f"{name} {write_estimate(area, 4)}",
+        f"{made.radiographs} radiographs, {made.positives} with pneumonia",
+        f"band: 95 %, resampled by {resampled}",
+    )
 
 
 def _in_use(result: EvaluationResult) -> dict[str, Chart]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from lingula.training.evaluation.report.words import interval, percent, share
 from lingula.training.evaluation.result import EvaluationResult
 from lingula.training.page import Fact, Section, bullets, facts, section, table
+from lingula.training.probes import Probes
 
 _MANY = 0.1  # of the radiographs refused
 _TELLING = 0.7  # AUROC without lungs above which a shortcut is likely
@@ -26,15 +27,8 @@ def _cautions(result: EvaluationResult) -> Iterator[str]:
         yield seen
     if result.intervals_by != "patient":
         yield "Not every radiograph names its patient, so the intervals may be too narrow."
-    if (probes := result.probes) is not None:
-        blanked, worst = probes.stress.lungs_blanked, probes.stress.worst
-        if blanked.auroc is not None and blanked.auroc.low > _TELLING:
-            yield (
-                f"With the lungs blanked the package still ranks at {share(blanked.auroc.value)} "
-                f"({interval(blanked.auroc)}): something beside the lungs tells the label."
-            )
-        if worst.difference is not None and worst.difference.high < -_MUCH:
-            yield f"Ranking falls by {share(-worst.difference.value)} when radiographs are {worst.name}."
+    if result.probes is not None:
+        yield from _of_probes(result.probes, 1.0 if (most := result.lungs_blanked_allowed) is None else most)
     if result.subgroups is not None and (gap := result.subgroups.worst_gap) is not None:
         apart = sum(each.best != each.worst for each in result.subgroups.gaps)
         yield (
@@ -42,6 +36,22 @@ def _cautions(result: EvaluationResult) -> Iterator[str]:
             f"{gap.measure} by {gap.kind}: {gap.best} over {gap.worst} by {share(gap.difference.value)} "
             f"({interval(gap.difference)}). Chosen after looking: some such gap is to be expected by chance."
         )
+
+
+def _of_probes(probes: Probes, allowed: float) -> Iterator[str]:
+    blanked, worst = probes.stress.lungs_blanked, probes.stress.worst
+    if blanked.auroc is not None:
+        found = f"{share(blanked.auroc.value)} ({interval(blanked.auroc)})"
+        ranks = f"With the lungs blanked the package still ranks at {found}"
+        if blanked.auroc.low > _TELLING:
+            yield f"{ranks}: something beside the lungs tells the label."
+        elif blanked.auroc.value > allowed:
+            yield (
+                f"{ranks}, more than the {share(allowed)} that its own gate allows. What surrounds the lungs of "
+                "radiographs it learnt from is known to it; on others it should not be."
+            )
+    if worst.difference is not None and worst.difference.high < -_MUCH:
+        yield f"Ranking falls by {share(-worst.difference.value)} when radiographs are {worst.name}."
 
 
 def _facts(result: EvaluationResult) -> Iterator[Fact]:

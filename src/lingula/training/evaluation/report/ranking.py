@@ -48,7 +48,11 @@ def ranking_section(result: EvaluationResult, charts: Mapping[str, Chart]) -> Se
     )
     return section(
         "Ranking and calibration",
-        figures(*drawn(charts, "roc", "roc-corner", "precision-recall", "reliability", "probabilities")),
+        figures(
+            *drawn(
+                charts, "roc", "roc-corner", "precision-recall", "reliability", "reliability-balanced", "probabilities"
+            )
+        ),
         table(("", *(name for name, _ in sets)), rows, note=words),
     )
 

@@ -12,6 +12,7 @@ from lingula.training.charts import write_charts
 from lingula.training.comparing.measuring import Comparison, RunMeasured
 from lingula.training.comparing.pairing import PairMeasured
 from lingula.training.comparing.runs import JudgedRun
+from lingula.training.data.out_folder import make_out_folder
 from lingula.training.evaluation.result import write_estimate
 from lingula.training.figures import Named, Scored, draw_precision_recall, draw_roc, draw_roc_corner
 from lingula.training.statistics.metrics import PairedTest
@@ -31,7 +32,7 @@ def table_lines(comparison: Comparison) -> tuple[list[Row], list[Row]]:
 
 def write_comparison(folder: Path, comparison: Comparison, runs: Sequence[JudgedRun]) -> None:
     """Write ``comparison.json``, ``.md`` and ``.csv``, and the overlaid curves as SVG and PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_out_folder(folder)
     (folder / "comparison.json").write_bytes(TypeAdapter(Comparison).dump_json(comparison, indent=2))
     (folder / "comparison.md").write_text(as_markdown(comparison), encoding="utf-8")
     (folder / "comparison.csv").write_text(_as_csv(comparison), encoding="utf-8")

@@ -24,7 +24,7 @@ from lingula.training.data.labelled import Progress
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
-_VERSION = 2  # raise it when decoding or shrinking change, so that old caches are not taken
+_VERSION = 3  # raise it when decoding or shrinking change, so that old caches are not taken
 _SCALED_DECODING = 2  # times the wanted size: what a scaled JPEG decoding keeps at least
 
 
@@ -97,26 +97,32 @@ def _decode_all(
         if isinstance(outcome, str):
             told.append(_Told(reason=outcome))
         else:
-            pixels[kept], (rows, columns) = outcome
-            digest = hashlib.sha256(pixels[kept].tobytes()).hexdigest()
-            told.append(_Told(pixel_digest=digest, rows=rows, columns=columns))
+            pixels[kept], made = outcome
+            told.append(made)
             kept += 1
         if progress is not None:
             progress(done, len(paths))
     return pixels[:kept], told
 
 
-def _decode(path: Path, preprocessing: Preprocessing) -> tuple[Pixels, tuple[int, int]] | str:
-    """Give pixels and the file's rows and columns, or the reason why there are none."""
+def _decode(path: Path, preprocessing: Preprocessing) -> tuple[Pixels, _Told] | str:
+    """Give small pixels and what tells the file from others, or the reason why there are none.
+
+    The digest is that of all pixels: a JPEG decoded at half its size has others than its own lossless copy.
+    """
     try:
-        radiograph = read_radiograph(path.read_bytes(), at_least=preprocessing.decode_at_least)
+        data = path.read_bytes()
+        radiograph = read_radiograph(data, at_least=preprocessing.decode_at_least)
+        is_whole = radiograph.pixels.shape == (radiograph.rows, radiograph.columns)
+        whole = radiograph if is_whole else read_radiograph(data)
         prepared = prepare(radiograph, preprocessing)
     except OSError as error:
         return f"cannot be opened: {error.strerror}"
     except NotAccepted as error:
         return str(error)
     pixels: Pixels = np.rint(prepared[0, 0] * preprocessing.scale_divisor).astype(np.uint8)
-    return pixels, (radiograph.rows, radiograph.columns)
+    digest = hashlib.sha256(whole.pixels.tobytes()).hexdigest()
+    return pixels, _Told(pixel_digest=digest, rows=radiograph.rows, columns=radiograph.columns)
 
 
 def _file_digest(path: Path) -> str:

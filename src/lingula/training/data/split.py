@@ -246,12 +246,15 @@ def read_cut(path: Path) -> Cut:
     return Cut(by=stored.by, patients=stored.patients, on_two_sides=stored.on_two_sides)
 
 
+_MEND = {"part": "give it a larger share or add patients", "fold": "ask for fewer folds or add patients"}
+
+
 def _refuse_missing_labels(labels: NDArray[np.int64], sides: Sequence[str], wanted: Sequence[str], kind: str) -> None:
     found = set(zip(sides, labels.tolist(), strict=True))
     for side in wanted:
         for label, name in enumerate(LABEL_NAMES):
             if (side, label) not in found:
-                raise TrainingError(f"{kind} {side} would have no {name} radiograph; make it larger or add patients")
+                raise TrainingError(f"{kind} {side} would have no {name} radiograph; {_MEND[kind]}")
 
 
 def count_torn(patients: NDArray[np.str_], sides: Sequence[Hashable]) -> tuple[int, int]:

@@ -31,8 +31,12 @@ def read_stored(path: Path) -> StoredSplit:
     """Read a split file, whatever data set it was made for; raises `TrainingError` if it is none."""
     try:
         stored = StoredSplit.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise TrainingError(f"{path.name} is no split file ({type(error).__name__}); make it again") from error
+    except OSError as error:
+        raise TrainingError(f"{path.name} cannot be read: {error.strerror}; make it with `dataset split`") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "its beginning"
+        raise TrainingError(f"{path.name} is no split file, as {where} shows; make it with `dataset split`") from error
     if stored.format > FORMAT:
         raise TrainingError(f"{path.name} has format {stored.format}, this Lingula reads up to {FORMAT}; upgrade it")
     return stored

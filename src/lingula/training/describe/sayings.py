@@ -6,6 +6,7 @@ from lingula.modelpackage.manifest import Estimate
 from lingula.training.describe.result import Clue, Shows
 
 _STRONG, _NOTABLE, _SLIGHT = 0.9, 0.75, 0.6
+_COIN = 0.5
 _TELLING = {
     "image size": "Image size alone tells",
     "file": "The file's size, format and compression alone tell",
@@ -46,8 +47,9 @@ def mean_of(name: str, auroc: Estimate | None) -> str:
     if name in _OTHERS:
         return f"AUROC {auroc.value:.3f}. {_OTHERS[name]}."
     how, remedy = _TELLING[name], _REMEDIES[name]
-    if auroc.low <= 0.5 or auroc.value < _SLIGHT:  # noqa: PLR2004  as good as a coin
-        return f"{how} next to nothing, AUROC {auroc.value:.3f}. No shortcut here."
+    if auroc.low <= _COIN or auroc.value < _SLIGHT:
+        few = " Below one half it is an artefact of few patients." if auroc.high < _COIN else " No shortcut here."
+        return f"{how} next to nothing, AUROC {auroc.value:.3f}.{few}"
     if auroc.value >= _STRONG:
         return f"{how} the label with AUROC {auroc.value:.3f}. {remedy}."
     if auroc.value >= _NOTABLE:

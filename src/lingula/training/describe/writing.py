@@ -277,6 +277,8 @@ def _left_out(description: Description) -> page.Html:
 def _left_out_parts(kept: int, missing: Mapping[str, int], description: Description) -> Iterator[page.Html]:
     rows = [(name, f"{count:,}", f"{count / kept:.1%}") for name, count in missing.items()]
     yield page.table(("the source does not say", "radiographs", "share"), rows)
+    if description.report.notes:
+        yield page.bullets(description.report.notes)
     left_out = description.report.left_out
     if not left_out:
         yield page.paragraph("Every radiograph could be read and has a label; none was left out.")
@@ -285,5 +287,3 @@ def _left_out_parts(kept: int, missing: Mapping[str, int], description: Descript
     yield page.table(("left out because", "radiographs"), [(reason, f"{n:,}") for reason, n in reasons.most_common()])
     listed = [(entry.name, entry.reason) for entry in left_out[:_SHOWN_NAMES]]
     yield page.folded(f"Left out, {len(listed)} of {len(left_out)}", page.table(("radiograph", "because"), listed))
-    if description.report.notes:
-        yield page.bullets(description.report.notes)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -19,6 +18,7 @@ from lingula.errors import TrainingError
 from lingula.modelpackage.archive import ModelPackage
 from lingula.radiology.study import Band, Status
 from lingula.training.data.labelled import LABEL_NAMES, Progress, Source
+from lingula.training.data.out_folder import make_out_folder
 from lingula.training.data.outcomes import Outcome
 from lingula.training.data.predictions import FILE_NAME, write_predictions
 from lingula.training.data.seen import count_seen
@@ -94,7 +94,7 @@ def evaluate_package(
     """
     options = options or EvaluationOptions()
     _refuse_repeated(source)
-    _make_folder(out)
+    make_out_folder(out)
     seen = None if options.split is None else count_seen(source, options.split, package.manifest)
     outcomes = run_package(package, source, eligibility=options.eligibility, progress=progress)
     if all(entry.probability is None for entry in outcomes):
@@ -122,15 +122,6 @@ def _refuse_repeated(source: Source) -> None:
             f"{source.name} lists {repeated[0]!r} {counted[repeated[0]]} times ({len(repeated)} radiographs more than "
             "once), which would count them as often; keep one line of each"
         )
-
-
-def _make_folder(out: Path) -> None:
-    """Make the folder before anything is measured: an hour later is too late to hear that it cannot be."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        TemporaryFile(dir=out).close()
-    except OSError as error:
-        raise TrainingError(f"{out} cannot be written to: {error.strerror}; name another folder with --out") from error
 
 
 def _scored(outcomes: Sequence[Outcome]) -> Scored | None:

@@ -19,6 +19,8 @@ LABEL_COLUMNS = ("label", "target")
 ALIASES = {"age_years": "age", "patient_age": "age", "patient_sex": "sex", "view_position": "view"}
 _AGE = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[YMWD]?)", re.IGNORECASE)
 _PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}  # DICOM PS3.5 6.2, Age String
+_UNKNOWN = {"nan", "na", "n/a", "none", "null", "unknown", "-", "?"}
+_SEXES = {"male": "M", "man": "M", "boy": "M", "female": "F", "woman": "F", "girl": "F", "other": "O"}
 _OLDEST_YEARS = 130.0
 
 
@@ -32,6 +34,11 @@ class Line:
     def text(self, column: str) -> str | None:
         """Give a cell's text, None if it is empty or there is no such column."""
         return self.cells.get(column) or None
+
+    def known(self, column: str) -> str | None:
+        """Give a cell's text, None also for what spreadsheets and pandas write where nothing is known."""
+        text = self.text(column)
+        return None if text is None or text.lower() in _UNKNOWN else text
 
     def wrong(self, column: str, expected: str) -> TrainingError:
         """Make the complaint about one cell."""
@@ -59,13 +66,18 @@ class Line:
             raise self.wrong("split", "train, val or test")
         return part
 
+    def sex(self) -> str | None:
+        """Read ``sex`` as DICOM writes it, M, F or O; other words stay as they are, in capitals."""
+        text = self.known("sex")
+        return None if text is None else _SEXES.get(text.lower(), text.upper())
+
     def age_years(self, column: str = "age") -> float | None:
         """Read a number of years or a DICOM age; an age nobody reaches is an error of the source and unknown."""
-        text = self.text(column)
+        text = self.known(column)
         if text is None:
             return None
         if (found := _AGE.fullmatch(text)) is None:
-            raise self.wrong(column, "a number of years, or like 018M")
+            raise self.wrong(column, "a number of years, or like 018M, or empty for unknown")
         years = float(found["number"]) / _PER_YEAR[found["unit"].upper()]
         return years if years <= _OLDEST_YEARS else None
 

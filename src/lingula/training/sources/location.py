@@ -68,6 +68,6 @@ def _options(kind: str, query: str, choices: Choices) -> dict[str, str]:
             allowed = ", ".join(choices) or "none"
             raise TrainingError(f"option {word!r} of {kind}: is not known; there are: {allowed}")
         if choices[name] and value not in choices[name]:
-            raise TrainingError(f"option {name}={value} of {kind}: is not one of {', '.join(choices[name])}")
+            raise TrainingError(f"option {name}={value} of {kind} is not one of {', '.join(choices[name])}")
         options[name] = value
     return options

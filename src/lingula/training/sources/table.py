@@ -4,6 +4,7 @@ Optional columns: ``patient_id``, ``split``, ``finding``, ``site``, ``age``, ``s
 order mark, quotes, CRLF and semicolons: all are read. Every complaint names the line and the value.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from lingula.training.sources.headers import UNKNOWN_PATIENTS, with_headers
 from lingula.training.sources.lines import LABEL_COLUMNS, Line, lines_of, plain_header, read_cells
 from lingula.training.sources.naming import KERMANY_CITATION, KERMANY_LICENCE, is_kermany, read_kermany_name
 
+_NAMED = 3  # of the files that are not there
 _COLUMNS = {"image_path", *LABEL_COLUMNS, "patient_id", "split", "finding", "site", "age", "sex", "view"}
 
 
@@ -25,6 +27,7 @@ def read_table(path: Path) -> Source:
         If a column is missing, or a line has a wrong number of cells, an unknown label, part or age, or a missing file.
     """
     header, lines = _read_lines(path)
+    _refuse_missing(lines, path)
     rows = [_row(line, path.parent) for line in lines]
     if not rows:
         raise TrainingError(f"{path.name} has a header and no line below it; add a line per radiograph")
@@ -51,10 +54,22 @@ def _read_lines(path: Path) -> tuple[list[str], list[Line]]:
     (_, names), *numbered = read_cells(path)
     header = plain_header(path, names)
     if "image_path" not in header or not any(name in header for name in LABEL_COLUMNS):
-        raise TrainingError(
-            f"{path.name} line 1: columns {', '.join(names)!r} lack image_path, or both label and target; name them"
-        )
+        lacking = "image_path" if "image_path" not in header else "label (or target)"
+        raise TrainingError(f"{path.name} line 1: there is no column {lacking}; there are {', '.join(names)}")
     return header, list(lines_of(path, header, numbered))
+
+
+def _refuse_missing(lines: Sequence[Line], table: Path) -> None:
+    """Name the files that are not there all together: one by one they would take as many tries."""
+    texts = [(line.where, line.text("image_path")) for line in lines]
+    missing = [(where, text) for where, text in texts if text is not None and _found(text, table.parent) is None]
+    if missing:
+        first = "; ".join(f"{where}: {text!r}" for where, text in missing[:_NAMED])
+        more = "" if len(missing) <= _NAMED else f"; and {len(missing) - _NAMED} more"
+        raise TrainingError(
+            f"{len(missing)} of {len(lines)} files of {table.name} are not there ({first}{more}); image_path is "
+            "relative to the CSV"
+        )
 
 
 def _row(line: Line, folder: Path) -> LabelledRadiograph:
@@ -65,10 +80,10 @@ def _row(line: Line, folder: Path) -> LabelledRadiograph:
         patient_id=line.text("patient_id"),
         finding=line.text("finding") or (None if label is None else LABEL_NAMES[label]),
         split=line.part(),
-        site=line.text("site"),
+        site=line.known("site"),
         age_years=line.age_years(),
-        sex=line.text("sex"),
-        view=line.text("view"),
+        sex=line.sex(),
+        view=None if (view := line.known("view")) is None else view.upper(),
     )
 
 
@@ -76,10 +91,14 @@ def _path(line: Line, folder: Path) -> Path:
     text = line.text("image_path")
     if text is None:
         raise line.wrong("image_path", "the path of a file")
-    for candidate in (folder / text, folder / text.replace("\\", "/")):
-        if candidate.is_file():
-            return candidate
-    raise line.wrong("image_path", "a file; paths are relative to the CSV")
+    if (path := _found(text, folder)) is None:
+        raise line.wrong("image_path", "a file; paths are relative to the CSV")
+    return path
+
+
+def _found(text: str, folder: Path) -> Path | None:
+    candidates = (folder / text, folder / text.replace("\\", "/"))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def _with_patient(row: LabelledRadiograph) -> LabelledRadiograph:

@@ -70,6 +70,17 @@ def test_the_same_radiograph_is_kept_once_and_joins_its_patients(tmp_path: Path)
     ]
 
 
+def test_a_large_jpeg_and_its_lossless_copy_are_the_same_radiograph(tmp_path: Path) -> None:
+    for label in ("NORMAL", "PNEUMONIA"):
+        (tmp_path / label).mkdir()
+    large = Image.fromarray(made_picture(1)).resize((1300, 1100))  # a JPEG of this size is decoded at half of it
+    large.save(tmp_path / "NORMAL" / "a.jpeg", quality=90)
+    Image.open(tmp_path / "NORMAL" / "a.jpeg").save(tmp_path / "PNEUMONIA" / "b.png")
+
+    with pytest.raises(TrainingError, match=r"1 radiographs are there under both labels: NORMAL/a\.jpeg"):
+        load_dataset(read_source(tmp_path))
+
+
 def test_one_radiograph_under_both_labels_stops_everything(tmp_path: Path) -> None:
     write_class_folders(tmp_path, normal=["a.png"], pneumonia=["c.png"])
     (tmp_path / "PNEUMONIA" / "again.png").write_bytes((tmp_path / "NORMAL" / "a.png").read_bytes())

@@ -126,6 +126,11 @@ def test_a_file_that_is_no_split_is_refused(tmp_path: Path, text: str) -> None:
         read_split(tmp_path / "split.json", big_dataset())
 
 
+def test_a_split_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"none\.json cannot be read: No such file"):
+        read_cut(tmp_path / "none.json")
+
+
 def test_a_patient_on_two_sides_is_refused() -> None:
     dataset = made_dataset(["a", "a", "b"], [0, 1, 1])
 

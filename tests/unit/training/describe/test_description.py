@@ -63,6 +63,19 @@ def test_groups_missing_values_and_patients_of_both_labels_are_counted(tmp_path:
     assert made.both_labels == 1
 
 
+def test_what_the_source_says_of_itself_is_on_the_page_though_nothing_was_left_out(tmp_path: Path) -> None:
+    drawn_files(tmp_path, 2)
+    (tmp_path / "rows.csv").write_text("image_path,label,colour\n0.png,0,red\n1.png,1,blue\n")
+    source = read_source(tmp_path / "rows.csv")
+    dataset = load_dataset(source)
+
+    page, _ = write_description(describe_dataset(source, dataset, QUICK), dataset, tmp_path / "out")
+
+    assert dataset.report.left_out == ()
+    assert "none was left out" in page.read_text()
+    assert "column colour is not used" in page.read_text()
+
+
 def test_contradicting_labels_are_reported_and_the_rest_is_described(tmp_path: Path) -> None:
     drawn_files(tmp_path, 5)
     Image.open(tmp_path / "0.png").save(tmp_path / "again.tiff")

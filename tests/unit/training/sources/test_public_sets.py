@@ -371,7 +371,7 @@ def test_tables_without_pictures_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("location", "message"),
     [
-        ("nih:{}?others=sick", "option others=sick of nih: is not one of unknown, normal"),
+        ("nih:{}?others=sick", "option others=sick of nih is not one of unknown, normal"),
         ("nih:{}?uncertain=normal", "'uncertain=normal' of nih: is not known; there are: others"),
         ("kermany:{}?others=normal", "is not known; there are: none"),
         ("chexpert:{}?uncertain", "option 'uncertain' of chexpert: is not known"),

@@ -53,14 +53,14 @@ def test_what_spreadsheets_add_is_read(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("image_path,label\n", "no line below it"),
-        ("path,label\na.png,1\n", "line 1: columns 'path, label' lack image_path"),
-        ("image_path,truth\na.png,1\n", "line 1: .* lack image_path, or both label and target"),
+        ("path,label\na.png,1\n", "line 1: there is no column image_path; there are path, label"),
+        ("image_path,truth\na.png,1\n", r"line 1: there is no column label \(or target\); there are image_path, truth"),
         ("image_path,label,label\na.png,1,1\n", "line 1: column 'label' stands there twice"),
         ("image_path,label\na.png,1\na.png,COVID\n", "line 3: label 'COVID' is not 0 or NORMAL"),
         ("image_path,label\na.png,-1\n", "line 2: label '-1'"),
         ("image_path,label,target\na.png,1,0\n", r"line 2: label '1' is not what target says \(0\)"),
         ("image_path,label\na.png\n", "line 2: 1 cells, the header has 2"),
-        ("image_path,label\n\nb.png,1\n", "line 3: image_path 'b.png' is not a file"),
+        ("image_path,label\n\nb.png,1\n", r"1 of 1 files of rows\.csv are not there \(rows\.csv line 3: 'b\.png'\)"),
         ("image_path,label\n,1\n", "line 2: image_path '' is not the path"),
         ("image_path,label,split\na.png,1,holdout\n", "line 2: split 'holdout' is not train, val or test"),
         ("image_path,label,age\na.png,1,old\n", "line 2: age 'old' is not a number of years"),
@@ -70,6 +70,30 @@ def test_what_spreadsheets_add_is_read(tmp_path: Path) -> None:
 def test_a_wrong_line_is_named_with_its_value(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         read_source(table(tmp_path, text, "a.png"))
+
+
+def test_files_that_are_not_there_are_counted_and_the_first_named(tmp_path: Path) -> None:
+    lines = [f"{name}.png,1" for name in "abcdefg"]
+    path = table(tmp_path, "\n".join(["image_path,label", *lines]), "a.png", "e.png")
+
+    with pytest.raises(TrainingError, match=r"5 of 7 files .* line 3: 'b\.png'; .*'c\.png'; .*'d\.png'; and 2 more\)"):
+        read_source(path)
+
+
+@pytest.mark.parametrize("nothing", ["", "nan", "NaN", "NA", "null", "None"])
+def test_what_programs_write_for_unknown_is_unknown(tmp_path: Path, nothing: str) -> None:
+    cells = ",".join([nothing] * 4)
+
+    (row,) = read_source(table(tmp_path, f"image_path,label,site,age,sex,view\na.png,1,{cells}\n", "a.png")).rows
+
+    assert (row.site, row.age_years, row.sex, row.view) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(("said", "sex"), [("f", "F"), ("Female", "F"), ("boy", "M"), ("M", "M"), ("x", "X")])
+def test_sex_and_view_are_written_as_dicom_writes_them(tmp_path: Path, said: str, sex: str) -> None:
+    (row,) = read_source(table(tmp_path, f"image_path,label,sex,view\na.png,1,{said},ap\n", "a.png")).rows
+
+    assert (row.sex, row.view) == (sex, "AP")
 
 
 def test_a_table_that_is_not_utf8_says_so(tmp_path: Path) -> None:

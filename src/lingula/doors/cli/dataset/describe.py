@@ -42,11 +42,14 @@ def describe(
     from lingula.registry import Registry
     from lingula.settings import load_settings
     from lingula.training.data.dataset import load_dataset
+    from lingula.training.data.out_folder import make_out_folder
     from lingula.training.data.split import read_split
     from lingula.training.describe import Looking, describe_dataset, write_description
     from lingula.training.sources import read_source
 
     source = read_source(dataset)
+    if out is not None:
+        make_out_folder(out)
     with Tally("read", len(source.rows)) as tally:
         loaded = load_dataset(source, progress=tally.show, conflicts_left_out=True)
     settings = load_settings({"package": package})

@@ -5,32 +5,39 @@ belongs to triage (who is eligible, how a heat map is drawn, how a worklist is o
 value with ``_repr_html_`` is shown by every notebook.
 """
 
+import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lingula.doors.cli.reading import reading_rules
 from lingula.doors.cli.samples import shipped_samples
+from lingula.errors import TrainingError
 from lingula.modelpackage.archive import ModelPackage
 from lingula.modelpackage.manifest import Estimate, OperatingPoints
+from lingula.radiology.study import Status
 from lingula.registry import Registry
 from lingula.settings import load_settings
 from lingula.training import page
 from lingula.training.charts import Chart, to_svg
-from lingula.training.data.labelled import LABEL_NAMES, Source
+from lingula.training.data.labelled import LABEL_NAMES, LabelledRadiograph, Part, Source
 from lingula.training.data.outcomes import Outcome
+from lingula.training.data.split_file import read_stored
 from lingula.training.evaluation.evaluate import EvaluationOptions
 from lingula.training.evaluation.report import Shown
 from lingula.training.evaluation.result import write_estimate
-from lingula.training.probes import LookingProbe, ProbeOptions
+from lingula.training.figures import draw_randomisation
+from lingula.training.probes import LookingProbe, ProbeOptions, Probes
 from lingula.training.statistics.measures import PREVALENCES
 from lingula.training.statistics.metrics import predictive_values
 from lingula.triage.eligibility import reason_not_eligible
 from lingula.triage.heatmap import draw_heatmap
 
 if TYPE_CHECKING:
+    from lingula.training.describe import Description
     from lingula.training.learning.journal import Epoch, Underway
 
 # Only within the cell: a notebook's own look stays as it is.
@@ -85,7 +92,27 @@ def sheets(drawn: Mapping[str, bytes], *, width: int = 920) -> page.Html:
 
 def gallery(package: ModelPackage, source: Source, outcomes: Iterable[Outcome]) -> page.Html:
     """Give radiographs with the heat maps that a doctor would see, for `show`."""
-    return Shown(source=source, package=package, paint=draw_heatmap).gallery(outcomes)
+    shown = list(outcomes)
+    if not shown:
+        return page.paragraph("none")
+    return Shown(source=source, package=package, paint=draw_heatmap).gallery(shown)
+
+
+def extremes(package: ModelPackage, source: Source, outcomes: Iterable[Outcome], *, each: int = 3) -> page.Html:
+    """Give the radiographs least and most likely to show pneumonia, with their heat maps, for `show`.
+
+    Of a radiograph that was not assessed nothing is claimed; it is left out and counted, never shown as unlikely.
+    """
+    all_of_them = list(outcomes)
+    assessed = [entry for entry in all_of_them if entry.status is Status.ASSESSED]
+    likely = {entry.name: entry.probability for entry in assessed if entry.probability is not None}
+    ranked = sorted((entry for entry in assessed if entry.name in likely), key=lambda entry: likely[entry.name])
+    parts: list[str] = [page.paragraph("Least likely:"), gallery(package, source, ranked[:each])]
+    parts += [page.paragraph("Most likely:"), gallery(package, source, ranked[each:][-each:])]
+    if left := Counter(entry.status.value for entry in all_of_them if entry.name not in likely):
+        why = ", ".join(f"{count} {status}" for status, count in left.items())
+        parts.append(page.warning(f"Left out, since nothing is claimed of them: {why} of {len(all_of_them)}."))
+    return page.joined(*parts)
 
 
 def promises(choices: Mapping[str, OperatingPoints]) -> page.Html:
@@ -128,6 +155,19 @@ def looked(probe: LookingProbe) -> page.Html:
     return page.table(head, rows)
 
 
+def clues(description: "Description") -> tuple[Chart | str, ...]:
+    """Give the chart of a shortcut audit and its conclusion for `show`; nothing where there was no audit."""
+    from lingula.training.describe.drawings import draw_clues
+
+    audit = description.audit
+    return () if audit is None else (audit.conclusion, draw_clues(audit.clues))
+
+
+def shuffled(probes: Probes) -> tuple[Chart | str, ...]:
+    """Give the chart of heat maps under shuffled weights for `show`, or why there is none."""
+    return probes.left_out if probes.randomisation is None else (draw_randomisation(probes.randomisation),)
+
+
 def _estimate(value: Estimate | None) -> str:
     return write_estimate(value, digits=2)
 
@@ -148,6 +188,39 @@ def open_package(name: str | None = None) -> ModelPackage:
     """Open a package by path, NAME or NAME-VERSION; without a name the one promoted, or the shipped one."""
     settings = load_settings({"package": name})
     return Registry(settings.registry).open(settings.package)
+
+
+def tuning_part(package: ModelPackage, source: Source, split: Path) -> Source:
+    """Keep the radiographs of a source on which the package's calibration and operating points were chosen.
+
+    Thresholds are chosen on these alone: of the training part the network knows the answers, and a test part that chose
+    something tests nothing any more. Radiographs are told by their bytes, as in `lingula evaluate --split`.
+
+    Parameters
+    ----------
+    split
+        ``split.json`` of the package's own run.
+
+    Raises
+    ------
+    TrainingError
+        If the file is no split or another package's, or the source holds none of these radiographs.
+    """
+    stored = read_stored(split)
+    if stored.digest != package.manifest.provenance.split_digest:
+        raise TrainingError(f"{split} is not the split of {package.manifest.name}; take it from the package's own run")
+    wanted = {key for key, part, _ in stored.rows if part is Part.TUNING}
+    found: dict[str, LabelledRadiograph] = {}
+    for row in source.rows:
+        if row.path.is_file():  # what cannot be opened was never learnt from
+            found.setdefault(hashlib.sha256(row.path.read_bytes()).hexdigest(), row)  # what is there twice counts once
+    rows = tuple(row for key, row in found.items() if key in wanted)
+    if len(rows) < len(wanted):
+        raise TrainingError(
+            f"{len(wanted) - len(rows)} of the {len(wanted)} radiographs of the tuning part are not in {source.name}; "
+            "name the data set of the package's run"
+        )
+    return replace(source, rows=rows)
 
 
 def options(*, probes: int = 400, masks: Path | None = None) -> EvaluationOptions:

@@ -164,9 +164,14 @@ def _audit_warnings(audit: Audit) -> Iterator[str]:
     found = [clue for clue in audit.clues if clue.auroc is not None and clue.auroc.value >= _STRONG]
     named = {
         shows: ", ".join(f"{clue.name} {clue.auroc.value:.3f}" for clue in found if clue.shows is shows and clue.auroc)
-        for shows in (Shows.NO_LUNGS, Shows.NO_PIXELS)
+        for shows in (Shows.NO_LUNGS, Shows.NO_SHAPES, Shows.NO_PIXELS)
     }
     if named[Shows.NO_LUNGS]:
         yield f"pixels that show no lungs tell the label; AUROC of a linear reader: {named[Shows.NO_LUNGS]}"
+    if named[Shows.NO_SHAPES]:
+        yield (
+            "numbers of the whole picture, in which no shape can be seen, tell the label; AUROC of a linear reader: "
+            f"{named[Shows.NO_SHAPES]}"
+        )
     if named[Shows.NO_PIXELS]:
         yield f"the label can be told without a single pixel; AUROC of a linear reader: {named[Shows.NO_PIXELS]}"

@@ -6,7 +6,7 @@ from itertools import pairwise
 from lingula.training.charts import Axis, Bars, Chart, Dots, Line, Mark, Words, ticks_between
 from lingula.training.describe.result import Clue, Shows, Spread
 
-_SERIES = {Shows.NO_PIXELS: 3, Shows.NO_LUNGS: 1, Shows.EVERYTHING: 4, Shows.LUNGS: 0}
+_SERIES = {Shows.NO_PIXELS: 3, Shows.NO_LUNGS: 1, Shows.NO_SHAPES: 2, Shows.EVERYTHING: 4, Shows.LUNGS: 0}
 _LOWEST = 0.4
 _ROW = 22  # units of height
 _HEADROOM = 1.4  # above the highest bin, so that the legend hides nothing

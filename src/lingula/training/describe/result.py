@@ -78,6 +78,7 @@ class Shows(StrEnum):
 
     NO_PIXELS = "no pixels"  # a network does not see them unless somebody feeds them to it
     NO_LUNGS = "no lungs"  # a network sees them; who tells the label from them tells it by a shortcut
+    NO_SHAPES = "no shapes"  # numbers of the whole picture: disease moves them a little, but nobody could read it there
     EVERYTHING = "everything"  # lungs and surroundings together
     LUNGS = "lungs"  # what a reader should look at
 

@@ -99,8 +99,8 @@ def _all_numbers(dataset: Dataset, properties: Properties, paths: list[Path], se
     borders = properties.columns("top", "bottom", "left", "right")
     yield _Numbers(name="dark borders", shows=Shows.NO_LUNGS, features=borders)
     light = properties.columns("brightness", "contrast", "black", "white")
-    yield _Numbers(name="brightness and contrast", shows=Shows.NO_LUNGS, features=light)
-    yield _Numbers(name="power spectrum", shows=Shows.NO_LUNGS, features=radial_spectrum(dataset.pixels))
+    yield _Numbers(name="brightness and contrast", shows=Shows.NO_SHAPES, features=light)
+    yield _Numbers(name="power spectrum", shows=Shows.NO_SHAPES, features=radial_spectrum(dataset.pixels))
     yield _Numbers(name="outermost pixels", shows=Shows.NO_LUNGS, features=border_pixels(small))
     boxes = None if seen is None else lung_boxes(seen.masks)
     if boxes is not None:

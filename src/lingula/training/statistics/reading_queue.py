@@ -141,12 +141,7 @@ class OrderMeasured:
 class ReadingRoom:
     """A reading room measured in all three orders.
 
-    Parameters
-    ----------
-    caps
-        By priority, the minutes after which it is read with the next higher one.
-    beyond_cap
-        Share of radiographs, 0-1, that wait longer than their cap by priority alone: those that a cap can help.
+    `beyond_cap` is the share of radiographs, 0-1, that wait longer than their cap by priority alone.
     """
 
     traffic: Traffic

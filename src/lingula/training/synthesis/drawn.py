@@ -15,6 +15,7 @@ from PIL import Image
 from lingula.radiology.radiograph import Pixels
 
 SIDE = 224
+PLAIN = 0.35  # of the grey levels 0-1: how much brighter than a lung an opacity is that nobody overlooks
 TABLE = "data.csv"
 
 
@@ -27,8 +28,11 @@ class DrawnChest:
     has_opacity: bool
 
 
-def drawn_chest(seed: int, *, has_opacity: bool) -> DrawnChest:
-    """Draw bright tissue, two dark lungs that differ from chest to chest, ribs, grain, and perhaps a bright patch."""
+def drawn_chest(seed: int, *, has_opacity: bool, faintest: float = PLAIN) -> DrawnChest:
+    """Draw bright tissue, two dark lungs that differ from chest to chest, ribs, grain, and perhaps a bright patch.
+
+    The patch is as bright as any number from `faintest` to `PLAIN`.
+    """
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
 
@@ -41,11 +45,13 @@ def drawn_chest(seed: int, *, has_opacity: bool) -> DrawnChest:
     lungs |= ellipse((0.68 + shift[0], 0.45 + shift[1]), (width, height))
     picture = np.where(ellipse((0.5, 0.5), (0.48, 0.6)), 0.7, 0.05)
     picture = np.where(lungs, 0.25, picture) + 0.06 * np.sin(40 * y + 4 * (x - 0.5) ** 2)
+    opacity = np.zeros_like(lungs)
     if has_opacity:
         side = 0.32 if rng.random() < 0.5 else 0.68  # noqa: PLR2004  left or right, as likely as not
         spot = ellipse((side + shift[0], rng.uniform(0.35, 0.6)), (0.09, 0.1))
-        picture = np.where(spot & lungs, picture + 0.35, picture)
-    picture += rng.normal(0, 0.02, picture.shape)
+        opacity = spot & lungs
+    grain = rng.normal(0, 0.02, picture.shape)
+    picture = np.where(opacity, picture + rng.uniform(faintest, PLAIN), picture) + grain
     return DrawnChest(
         pixels=(picture.clip(0, 1) * 255).astype(np.uint8),
         mask=np.where(lungs, 255, 0).astype(np.uint8),
@@ -53,13 +59,16 @@ def drawn_chest(seed: int, *, has_opacity: bool) -> DrawnChest:
     )
 
 
-def write_drawn_chests(folder: Path, count: int, *, first: int = 0) -> Path:
+def write_drawn_chests(folder: Path, count: int, *, first: int = 0, faintest: float = PLAIN) -> Path:
     """Write `count` chests of count / 2 patients with masks and a table ``data.csv``, and give the table.
 
     Parameters
     ----------
     first
         The number of the first chest; chests of one number are always the same, of two numbers never.
+    faintest
+        How little brighter than a lung an opacity may be, in grey levels 0-1: some below 0.1 are hard to find, so that
+        networks err, as they do on radiographs.
     """
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     (folder / "masks").mkdir(exist_ok=True)
@@ -68,7 +77,7 @@ def write_drawn_chests(folder: Path, count: int, *, first: int = 0) -> Path:
         table.writerow(["image_path", "label", "patient_id", "finding"])
         for number in range(first, first + count):
             patient = number // 2
-            chest = drawn_chest(number, has_opacity=patient % 2 == 1)
+            chest = drawn_chest(number, has_opacity=patient % 2 == 1, faintest=faintest)
             Image.fromarray(chest.pixels).save(folder / "pictures" / f"chest{number}.png")
             Image.fromarray(chest.mask).save(folder / "masks" / f"chest{number}.png")
             finding = "bacteria" if chest.has_opacity else "normal"

@@ -91,6 +91,10 @@ def test_what_lies_in_the_lungs_alone_is_not_called_a_shortcut(tmp_path: Path) -
     assert value(found["lungs alone"]) > 0.95
     assert value(found["lungs painted over"]) < 0.65
     assert found["lungs alone"].shows is Shows.LUNGS
+    assert {name for name, clue in found.items() if clue.shows is Shows.NO_SHAPES} == {
+        "brightness and contrast",
+        "power spectrum",
+    }
     assert value(found["package, not held out"]) == 1.0
 
 

@@ -10,6 +10,7 @@ from onnx import NodeProto, TensorProto, checker, helper, numpy_helper
 
 from lingula.modelpackage.archive import write_package
 from lingula.modelpackage.manifest import (
+    FORMAT_VERSION,
     Estimate,
     Evidence,
     Gate,
@@ -121,9 +122,10 @@ def made_manifest(
     gate: Gate | None = GATE,
     thresholds: tuple[float, float] = (RULE_OUT, RULE_IN),
 ) -> Manifest:
-    """Give the made package's manifest; its numbers describe nothing real."""
+    """Give the made package's manifest; its numbers describe nothing real. Without a gate it is of format 1."""
     half = Estimate(value=0.5, low=0.4, high=0.6)
     return Manifest(
+        format_version=FORMAT_VERSION if gate else 1,
         name=name,
         version=version,
         created_at=datetime(2026, 1, 1, tzinfo=UTC),

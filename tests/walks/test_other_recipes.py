@@ -12,7 +12,7 @@ from lingula.modelpackage.session import open_session
 from lingula.training.data.predictions import read_predictions
 from lingula.training.evidence.findings import Findings
 from lingula.training.learning.journal import read_history
-from lingula.training.walk import Run, begin_run, export_run, train_run
+from lingula.training.walk import Run, Say, begin_run, export_run, train_run
 
 CHESTS = 48
 RECIPE = """
@@ -65,7 +65,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return drawn_data(tmp_path_factory.mktemp("other") / "data", CHESTS)
 
 
-def trained(folder: Path, data: Path, *overrides: str, **words: object) -> tuple[Run, Findings]:
+def trained(
+    folder: Path, data: Path, *overrides: str, say: Say = lambda _: None, **words: object
+) -> tuple[Run, Findings]:
     """Train the recipe above with some of its words."""
     torch.set_num_threads(1)
     folder.mkdir(exist_ok=True)
@@ -73,7 +75,7 @@ def trained(folder: Path, data: Path, *overrides: str, **words: object) -> tuple
     recipe = folder / "other.toml"
     recipe.write_text(RECIPE.format(**(usual | words)))
     run = begin_run(recipe, folder / "run", data, overrides)
-    return run, train_run(run, progress=lambda _: None, say=lambda _: None)
+    return run, train_run(run, progress=lambda _: None, say=say)
 
 
 def test_a_tutorials_recipe_says_that_its_number_flatters_and_why(tmp_path: Path, data: Path) -> None:
@@ -95,7 +97,14 @@ def test_a_tutorials_recipe_says_that_its_number_flatters_and_why(tmp_path: Path
     ]
     assert findings.effort.seconds == pytest.approx(sum(epoch.seconds for epoch in history))
 
-    package = read_package(export_run(run, tmp_path / "out", commit=None, say=lambda _: None))
+    told_of_export: list[str] = []
+    package = read_package(export_run(run, tmp_path / "out", commit=None, say=told_of_export.append))
+    assert told_of_export[0].startswith("parity over 44 radiographs: ")
+    assert package.manifest.provenance.begun_from is None  # only its lung finder was taken
+    shipped = read_package(shipped_package_path()).label
+    assert (
+        f"classifier: random, seed 5; lung finder: that of the package {shipped}, used as it is" in package.model_card
+    )
     assert "**Mind:** split by image" in package.model_card
     assert "split by image" in package.manifest.evidence.method
     shape = {output.name: output.shape for output in package.manifest.outputs}["embedding"]
@@ -127,6 +136,23 @@ def test_the_shipped_weights_are_refined_on_a_few_radiographs_and_named(tmp_path
     begun = package.manifest.provenance.begun_from
     assert begun is not None
     assert begun == read_package(shipped_package_path()).as_forebear
+    assert f"classifier: weights of the package {begun.label}; lung finder: that of" in package.model_card
+
+
+def test_what_can_be_known_before_an_epoch_is_said_before_it(tmp_path: Path, data: Path) -> None:
+    said: list[str] = []
+    trained(
+        tmp_path,
+        data,
+        "operating_points.rule_out_sensitivity=0.98",
+        say=said.append,
+        network='name = "small-cnn"\nsees = "frame"\nside = 32',
+    )
+    warned = [line for line in said if line.startswith("warning: ")]
+    begun = next(place for place, line in enumerate(said) if line.startswith("learning on"))
+    assert said.index(warned[-1]) < begun
+    assert "too few to promise 0.98; at least 50 are needed" in warned[0]
+    assert "[[data.credits]] is empty" in warned[1]
 
 
 def test_without_masks_and_without_a_package_nobody_finds_the_lungs(tmp_path: Path, data: Path) -> None:

@@ -16,6 +16,7 @@ from lingula.radiology.radiograph import Radiograph
 from lingula.training.comparing import compare, read_run
 from lingula.training.evidence.findings import Findings
 from lingula.training.packaging import quantise
+from lingula.training.recipe import Precision
 from lingula.training.walk import Run, begin_run, export_run, train_run
 
 CHESTS = 160
@@ -89,6 +90,9 @@ def test_the_model_card_says_what_was_measured_and_what_it_is_not_for(
     assert f"{findings.lungs_blanked.value:.4f}" in card
     assert "- adults and newborns\n" in card
     assert "never replaces" in card
+    (precision,) = findings.arithmetic
+    assert f", in {'bfloat16' if precision is Precision.BF16 else '32 bits'}, binary loss" in card
+    assert "classifier: random, seed 20261121; lung finder: random, seed 20261121" in card
 
 
 def test_a_run_leaves_what_a_comparison_reads_and_its_learning_curves(finished: tuple[Run, Findings]) -> None:
@@ -131,6 +135,23 @@ def test_a_run_begun_with_another_recipe_is_not_touched(finished: tuple[Run, Fin
         begin_small(run.folder, run.data, "seed=1")
 
 
+def test_a_corrected_recipe_takes_the_place_of_one_that_came_to_nothing(tmp_path: Path) -> None:
+    run = begin_small(tmp_path / "run", tmp_path, "data.source=misspelt.csv")
+    with pytest.raises(TrainingError, match=r"misspelt\.csv"):
+        train_run(run, progress=lambda _: None, say=lambda _: None)
+    run.split_path.write_text("what followed from the first recipe alone")
+
+    again = begin_small(tmp_path / "run", tmp_path)
+    assert 'source = "data.csv"' in again.recipe_path.read_text()
+    assert not again.split_path.exists()
+
+    (tmp_path / "run" / "final").mkdir()
+    begin_small(tmp_path / "run", tmp_path, "seed=1")  # a folder without a file is no result
+    (tmp_path / "run" / "final" / "lung_finder.checkpoint").touch()
+    with pytest.raises(TrainingError, match="begun with another recipe"):
+        begin_small(tmp_path / "run", tmp_path)
+
+
 def test_a_misspelt_network_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no network 'resnet5'; there are lingula"):
         begin_run(DEFAULT, tmp_path / "run", tmp_path, ("classifier.network.name=resnet5",))
@@ -158,6 +179,7 @@ def test_a_recipe_chooses_how_wide_the_numbers_of_its_graph_are(
     chosen.recipe_path.write_text(run.recipe_path.read_text().replace('graph = "fp32"', f'graph = "{graph}"'))
     said: list[str] = []
     made = read_package(export_run(chosen, tmp_path / "out", commit=None, say=said.append))
+    assert said[0].startswith(f"parity over {CHESTS} radiographs: ")  # there are no two hundred
     rounding = made.manifest.evidence.rounding
     assert (rounding is not None) == (graph == "int8")
     assert rounding is None or 0.9 <= rounding.bands_equal <= 1

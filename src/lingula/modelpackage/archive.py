@@ -131,7 +131,8 @@ def _manifest(data: bytes, path: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise PackageDamaged(f"{path.name}: {MANIFEST} does not hold at {where}: {first['msg']}") from error
+        why = first["msg"].removeprefix("Value error, ")
+        raise PackageDamaged(f"{path.name}: {MANIFEST} does not hold at {where}: {why}") from error
     if (missing := set(OUTPUTS) - {output.name for output in manifest.outputs}) != set():
         raise PackageDamaged(f"{path.name}: the manifest declares no output {min(missing)!r}; export it again")
     return manifest

@@ -9,12 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from lingula.radiology.study import Band
 
 FORMAT_VERSION = 2
 """2 added the gate and where the weights began; packages of format 1 are read as they are, without both."""
+_GATED = 2  # the first format whose packages must state a gate
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -242,6 +243,14 @@ class Manifest(_Part):
     novelty: Novelty
     references: References
     evidence: Evidence
-    gate: Gate | None = Field(default=None, description="none in packages of format 1")
+    gate: Gate | None = Field(default=None, description="none in packages of format 1", validate_default=True)
     provenance: Provenance
     members: dict[str, str] = Field(description="sha256 of every other member, by name")
+
+    @field_validator("gate")
+    @classmethod
+    def _states_a_gate(cls, gate: Gate | None, info: ValidationInfo) -> Gate | None:
+        version: int = info.data.get("format_version", FORMAT_VERSION)
+        if gate is None and version >= _GATED:
+            raise ValueError(f"a package of format {version} must say what its numbers have to reach; export it again")
+        return gate

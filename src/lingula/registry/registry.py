@@ -6,36 +6,20 @@ package's own gate again, needs a reason, and is one change of one file; running
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from lingula.errors import Conflict, NotFound, PackageDamaged
 from lingula.modelpackage.archive import ModelPackage, read_package, shipped_package_path
-from lingula.modelpackage.gate import shortfalls
-from lingula.modelpackage.manifest import Forebear, Stage
+from lingula.modelpackage.gate import Gate, asks_for_little, shortfalls, unasked
+from lingula.modelpackage.manifest import Stage
 from lingula.modelpackage.session import open_session
 from lingula.registry.decisions import Action, Decision, Registration, ShelfState, Standing, standing_after
 from lingula.registry.shelf import SUFFIX, Mark, Shelf
+from lingula.registry.shelved import ShelvedPackage, order_of, registration_of, shelved
 
 NO_GATE = "it states no gate: nobody said beforehand what its numbers must reach; read its model card"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShelvedPackage:
-    """A package on the shelf and where it stands."""
-
-    label: str  # name-version
-    name: str
-    version: str
-    sha256: str
-    stage: Stage
-    path: Path
-    registered_at: datetime | None  # None for the one shipped with the program
-    begun_from: Forebear | None  # whose weights it began with
-    teachers: Sequence[Forebear]
-    replaced: str | None  # the label that served before it was promoted
 
 
 class Registry:
@@ -90,8 +74,8 @@ class Registry:
         found = [(entry, self._shelf.path_of(entry.label)) for entry in state.packages]
         if self._shipped is not None and not state.knows(self._shipped[0].label):
             found.append(self._shipped)
-        shelved = [_shelved(entry, path, standing) for entry, path in found]
-        return sorted(shelved, key=lambda package: (package.name, _order(package.version)))
+        everything = [shelved(entry, path, standing) for entry, path in found]
+        return sorted(everything, key=lambda package: (package.name, order_of(package.version)))
 
     def show(self, name: str) -> ShelvedPackage:
         """Give one package by NAME-VERSION, or the newest version of NAME; raises `NotFound`."""
@@ -147,7 +131,8 @@ class Registry:
     def promote(self, name: str, *, because: str, who: str) -> ShelvedPackage:
         """Let a package assess from now on; the one before is retired, and a shadow of it ends.
 
-        A package without a gate (format 1) may be promoted; the decision then carries the notice that it states none.
+        A package without a gate (format 1), or with one that asks for little, may be promoted; the decision then
+        carries a notice that says so.
 
         Raises
         ------
@@ -166,24 +151,34 @@ class Registry:
             if serving == package.label:
                 raise Conflict(f"{package.label} serves already")
             state = self._kept(package)  # the shipped one too: an upgrade of the program takes its file away
-            notice = None if package.manifest.gate else NO_GATE
+            notice = _notice(package.manifest.gate)
             decision = self._decision(Action.PROMOTE, package.label, because, who)
             self._decide(state, decision.model_copy(update={"replaced": serving, "notice": notice}))
         return self.show(package.label)
 
-    def rollback(self, *, because: str, who: str) -> ShelvedPackage:
+    def rollback(self, *, because: str, who: str, serving: str | None = None) -> ShelvedPackage:
         """Go back to the package that served before.
+
+        Parameters
+        ----------
+        serving
+            The label that the person believes to serve: two who answer one alarm then go back once, not twice.
 
         Raises
         ------
         Conflict
-            If nothing served before or no reason is given.
+            If nothing served before, another package serves than the person believes, or no reason is given.
         PackageDamaged, PackageTooNew
             If the one before cannot be used any more; the serving one goes on.
         """
         with self._shelf.locked():
             state = self._shelf.state()
             standing = self._standing(state)
+            if serving is not None and serving != standing.serving:
+                raise Conflict(
+                    f"{serving} does not serve, {standing.serving or 'nothing'} does: somebody decided meanwhile; see "
+                    "`lingula models history`"
+                )
             if standing.before is None:
                 raise Conflict("nothing served before; promote another package instead")
             self._verified(standing.before)
@@ -237,7 +232,7 @@ class Registry:
             package = read_package(self._shipped_path())
         except PackageDamaged:
             return None
-        return _registration(package, None), package.path
+        return registration_of(package, None), package.path
 
     def _standing(self, state: ShelfState) -> Standing:
         return standing_after(state.decisions, self._shipped[0].label if self._shipped else None)
@@ -256,7 +251,7 @@ class Registry:
         if state.knows(package.label):
             return state
         self._shelf.keep(package.label, package.path.read_bytes())
-        entry = _registration(package, self._clock())
+        entry = registration_of(package, self._clock())
         return state.model_copy(update={"packages": (*state.packages, entry)})
 
     def _decision(self, action: Action, label: str, because: str, who: str) -> Decision:
@@ -268,33 +263,10 @@ class Registry:
         self._shelf.save(state.model_copy(update={"decisions": (*state.decisions, decision)}))
 
 
-def _registration(package: ModelPackage, registered_at: datetime | None) -> Registration:
-    manifest = package.manifest
-    return Registration(
-        label=package.label,
-        name=manifest.name,
-        version=manifest.version,
-        sha256=package.sha256,
-        registered_at=registered_at,
-        begun_from=manifest.provenance.begun_from,
-        teachers=manifest.provenance.teachers,
-    )
-
-
-def _shelved(entry: Registration, path: Path, standing: Standing) -> ShelvedPackage:
-    return ShelvedPackage(
-        label=entry.label,
-        name=entry.name,
-        version=entry.version,
-        sha256=entry.sha256,
-        stage=standing.stage(entry.label),
-        path=path,
-        registered_at=entry.registered_at,
-        begun_from=entry.begun_from,
-        teachers=entry.teachers,
-        replaced=standing.replaced.get(entry.label),
-    )
-
-
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def _notice(gate: Gate | None) -> str | None:
+    """Say what a person should know of a gate before he relies on it."""
+    if gate is None:
+        return NO_GATE
+    if asks_for_little(gate):
+        return f"its gate asks for nothing about {', '.join(unasked(gate))}; read its model card"
+    return None

@@ -23,7 +23,7 @@ class _Part(BaseModel):
 class DataRecipe(_Part):
     """Where the radiographs are; paths are relative to the folder given on the command line or in LINGULA_DATA."""
 
-    source: str
+    source: str = Field(description="a folder per class, a CSV, or KIND:FOLDER for a DICOM export or a public set")
     masks: str | None = Field(
         default=None,
         description="folder of lung masks NAME.png for radiographs of the same NAME; only to train a finder",
@@ -42,8 +42,10 @@ class SplitRecipe(_Part):
     by: Literal["patient", "image", "source"] = Field(
         default="patient", description="source: the parts that the source itself names"
     )
-    tuning: Fraction = 0.15
-    test: Fraction = 0.0
+    tuning: Fraction = Field(
+        default=0.15, description="share of the radiographs on which calibration and both operating points are chosen"
+    )
+    test: Fraction = Field(default=0.0, description="share on which nothing is learnt or chosen")
     folds: int = Field(
         default=5, ge=0, description="for cross-validation; 0 judges on the test part, or the tuning part"
     )
@@ -67,17 +69,17 @@ class Precision(StrEnum):
 class Schedule(_Part):
     """How a network is optimised."""
 
-    epochs: int = Field(gt=0)
-    batch: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(default=0.0, ge=0)
+    epochs: int = Field(gt=0, description="times that each training picture is seen")
+    batch: int = Field(gt=0, description="pictures in one step")
+    learning_rate: float = Field(gt=0, description="size of a step, at its greatest")
+    weight_decay: float = Field(default=0.0, ge=0, description="of the optimiser")
     optimiser: Literal["adamw", "adam", "sgd", "nadam", "adadelta", "rmsprop"] = "adamw"
     pace: Literal["cosine", "constant", "one-cycle", "step", "plateau"] = Field(
         default="cosine", description="how the learning rate moves after the warm-up"
     )
     warm_up: Fraction = Field(default=0.1, description="share of all steps")
     average: Fraction | None = Field(
-        default=0.998, description="of the weights' moving average, per step; none keeps the last weights"
+        default=0.998, description="of the weights' moving average, per step; 0 keeps the last weights"
     )
     patience: int | None = Field(
         default=None, gt=0, description="epochs without a better tuning loss before it stops and takes the best weights"
@@ -132,7 +134,7 @@ class NetworkRecipe(_Part):
         default="all", description="a number unfreezes that many layers with weights, counted from the end of the base"
     )
     head: tuple[int, ...] = Field(default=(), description="widths of dense layers between the features and the answer")
-    dropout: Fraction = 0.0
+    dropout: Fraction = Field(default=0.0, description="share of the features left out at random, in the head")
     batch_norm: bool = Field(default=False, description="batch normalisation in the head")
     l2: float = Field(default=0.0, ge=0, description="penalty on the head's weights, added to the loss")
 
@@ -140,12 +142,14 @@ class NetworkRecipe(_Part):
 class LossRecipe(_Part):
     """What is minimised."""
 
-    kind: Literal["binary", "softmax", "focal"] = "binary"
+    kind: Literal["binary", "softmax", "focal"] = Field(
+        default="binary", description="focal: binary, and what is easy already weighs less"
+    )
     gamma: float = Field(default=2.0, ge=0, description="of the focal loss")
     class_weights: Literal["none", "balanced"] | tuple[float, float] = Field(
         default="none", description="of normal and pneumonia"
     )
-    label_smoothing: Fraction = 0.0
+    label_smoothing: Fraction = Field(default=0.0, description="share of the way that targets move towards 0.5")
     finding_weight: float = Field(default=0.0, ge=0, description="of the helper task normal/bacteria/virus")
     teacher_weight: Fraction = Field(default=0.0, description="of what the folds' networks say of the same picture")
 
@@ -156,12 +160,12 @@ class AugmentRecipe(_Part):
     rotation: float = Field(default=10.0, ge=0, description="degrees at most, either way")
     zoom: float = Field(default=0.12, ge=0, description="natural logarithm of the scale, at most, either way")
     shift: float = Field(default=0.06, ge=0, description="of the side, at most, either way")
-    shear: float = Field(default=0.08, ge=0)
+    shear: float = Field(default=0.08, ge=0, description="at most, either way")
     flip: Fraction = Field(default=0.5, description="of the pictures are mirrored")
     exposure: float = Field(default=1.0, ge=0, description="strength of gamma, contrast, brightness and noise")
     sharpness: float = Field(default=1.0, ge=0, description="strength of blur and sharpening")
     recompress: Fraction = Field(default=0.3, description="of the pictures become JPEG of quality 25-90 again")
-    erase: Fraction = 0.15
+    erase: Fraction = Field(default=0.15, description="of the pictures have a rectangle covered")
     mixup: float = Field(default=0.0, ge=0, description="alpha of the beta distribution")
     swap_surroundings: Fraction = Field(default=0.1, description="of the lungs lie in another patient's surroundings")
     blank_lungs: Fraction = Field(default=0.08, description="of the pictures; their target is to be undecided")
@@ -211,15 +215,23 @@ class ClassifierRecipe(_Part):
 class OperatingPointRecipe(_Part):
     """What the two thresholds are chosen for, on the tuning set."""
 
-    rule_out_sensitivity: Fraction = 0.98
-    rule_in_specificity: Fraction = 0.95
+    rule_out_sensitivity: Fraction = Field(
+        default=0.98, description="the tuning part must hold 1 / (1 - this) patients with pneumonia: 50 for 0.98"
+    )
+    rule_in_specificity: Fraction = Field(
+        default=0.95, description="the tuning part must hold 1 / (1 - this) normal patients: 20 for 0.95"
+    )
 
 
 class NoveltyRecipe(_Part):
     """How many real radiographs of the tuning set each part of novelty may refuse."""
 
-    outlier_share: Fraction = 0.003
-    distance_share: Fraction = 0.002
+    outlier_share: Fraction = Field(
+        default=0.003, description="refused because the finder takes them for no such radiograph"
+    )
+    distance_share: Fraction = Field(
+        default=0.002, description="refused because their features lie far from all learnt"
+    )
     distance_slack: float = Field(default=1.25, ge=1.0, description="factor on the distance at that share")
 
 
@@ -247,13 +259,13 @@ class TrackingRecipe(_Part):
     mlflow: str | None = Field(
         default=None, description="URI of an MLflow server or folder; none: `mlruns` beside runs"
     )
-    tensorboard: bool = False
+    tensorboard: bool = Field(default=False, description="also write the epochs to `tensorboard` in the run's folder")
 
 
 class Recipe(_Part):
     """A whole run."""
 
-    seed: int
+    seed: int = Field(description="decides the cut, the first weights and every draw")
     data: DataRecipe
     split: SplitRecipe
     finder: FinderRecipe

@@ -25,6 +25,7 @@ from lingula.training.data.predictions import write_predictions
 from lingula.training.data.split import Split, read_split, split_dataset, write_split
 from lingula.training.evidence.crossvalidate import cross_validate, judge_held_part, teachers
 from lingula.training.evidence.findings import Findings, check_gate
+from lingula.training.evidence.foresight import foretold
 from lingula.training.evidence.judging import Judged
 from lingula.training.evidence.settle import Looker, settle, strange_logits
 from lingula.training.evidence.weigh import weigh
@@ -49,7 +50,7 @@ from lingula.training.recipe import Recipe
 from lingula.training.recipe_file import parse_recipe, read_recipe, resolve_recipe
 
 Say = Callable[[str], None]
-_PARITY_PICTURES = 200
+_PARITY_PICTURES = 200  # at most
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _TWO_GIGABYTES = 2_000_000_000  # bytes, below the greatest C int
 
@@ -65,6 +66,11 @@ class Run:
     def recipe_path(self) -> Path:
         """The recipe as it was when the run began."""
         return self.folder / "recipe.toml"
+
+    @property
+    def split_path(self) -> Path:
+        """Who is trained on and who decides."""
+        return self.folder / "split.json"
 
     @property
     def networks_path(self) -> Path:
@@ -85,6 +91,8 @@ class Run:
 def begin_run(recipe: Path, folder: Path, data: Path, overrides: Sequence[str] = ()) -> Run:
     """Make or reopen a run's folder, which keeps the recipe as it was resolved.
 
+    A corrected recipe takes the place of one whose run came to nothing yet.
+
     Parameters
     ----------
     overrides
@@ -93,7 +101,7 @@ def begin_run(recipe: Path, folder: Path, data: Path, overrides: Sequence[str] =
     Raises
     ------
     TrainingError
-        If the recipe does not hold, its network cannot be made here, or the folder was begun with another recipe.
+        If the recipe does not hold, its network cannot be made here, or the folder holds what another recipe made.
     """
     text = resolve_recipe(recipe, overrides)
     wanted = parse_recipe(text, name=str(recipe))
@@ -101,9 +109,16 @@ def begin_run(recipe: Path, folder: Path, data: Path, overrides: Sequence[str] =
     run = Run(folder=folder, data=data)
     folder.mkdir(parents=True, exist_ok=True)
     if run.recipe_path.exists() and run.recipe_path.read_text() != text:
-        raise TrainingError(f"{folder} was begun with another recipe; choose another --out or remove it")
+        _forget_first_try(run)
     run.recipe_path.write_text(text)
     return run
+
+
+def _forget_first_try(run: Run) -> None:
+    """Make way for another recipe, if nothing was learnt by the one before; its split follows from it alone."""
+    if any(path.is_file() and path not in {run.recipe_path, run.split_path} for path in run.folder.rglob("*")):
+        raise TrainingError(f"{run.folder} was begun with another recipe; choose another --out or remove it")
+    run.split_path.unlink(missing_ok=True)
 
 
 def train_run(run: Run, *, progress: Progress, say: Say, environment: Mapping[str, str] | None = None) -> Findings:
@@ -155,7 +170,7 @@ def _material(run: Run, recipe: Recipe, say: Say) -> TrainingMaterial:
 
 
 def _split(run: Run, recipe: Recipe, material: TrainingMaterial, say: Say) -> Split:
-    path, wanted = run.folder / "split.json", recipe.split
+    path, wanted = run.split_path, recipe.split
     if path.exists():
         split = read_split(path, material.dataset)
     else:
@@ -174,6 +189,8 @@ def _split(run: Run, recipe: Recipe, material: TrainingMaterial, say: Say) -> Sp
     say(f"split {split.digest[:12]}: " + ", ".join(f"{count} {part.value}" for part, count in counts.items()))
     if split.cut.warning is not None:
         say(f"warning: {split.cut.warning}")
+    for trouble in foretold(material.dataset, split, recipe):
+        say(f"warning: {trouble}")
     return split
 
 
@@ -231,13 +248,14 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
         raise TrainingError(f"{run.folder} is no finished run; finish it with `lingula train`")
     recipe = read_recipe(run.recipe_path)
     findings = Findings.model_validate_json(run.findings_path.read_text())
+    findings.chosen_points()  # where there are none, the reason why is known before the graph is made
     reader = _reader(run, recipe)
     graph = export_graph(reader)
     material = gather(recipe.data, run.data, seed=recipe.seed, cache=run.folder.parent / "cache")
-    chosen = np.linspace(0, len(material.dataset.labels) - 1, _PARITY_PICTURES).astype(np.intp)
+    chosen = np.unique(np.linspace(0, len(material.dataset) - 1, _PARITY_PICTURES).astype(np.intp))
     parity = measure_parity(reader, graph, material.dataset.pixels[chosen])
     say(f"parity over {len(chosen)} radiographs: greatest difference {parity:.1e}")
-    split = read_split(run.folder / "split.json", material.dataset)
+    split = read_split(run.split_path, material.dataset)
     rounding = None
     if recipe.export.graph == "int8":
         graph, rounding = _rounded(graph, material, split, findings)
@@ -249,25 +267,23 @@ def export_run(run: Run, out: Path, *, commit: str | None, say: Say) -> Path:
         parity=parity,
         rounding=rounding,
         graph=describe_graph(DEFAULT_PREPROCESSING, reader.classifier.embedding_width),
-        begun_from=_forebear(recipe, run.data),
+        begun_from=_forebear(recipe.classifier.network.package, run.data),
+        finder_of=_forebear(recipe.finder.package, run.data),
     )
     manifest = assemble_manifest(recipe, findings, origin)
     check_gate(manifest)
     out.mkdir(parents=True, exist_ok=True)
-    return write_package(out, manifest, graph, write_card(manifest, findings, recipe))
+    return write_package(out, manifest, graph, write_card(manifest, findings, recipe, finder_of=origin.finder_of))
 
 
 def _rounded(graph: bytes, material: TrainingMaterial, split: Split, findings: Findings) -> tuple[bytes, Rounding]:
-    if findings.operating_points is None:
-        raise TrainingError(f"no package is written: {'; '.join(findings.notes)}")
     pixels, tuning = material.dataset.pixels, split.rows(Part.TUNING)
     labels = material.dataset.labels[tuning]
-    return round_graph(graph, pixels[split.rows(Part.TRAINING)], pixels[tuning], labels, findings.operating_points)
+    return round_graph(graph, pixels[split.rows(Part.TRAINING)], pixels[tuning], labels, findings.chosen_points())
 
 
-def _forebear(recipe: Recipe, data: Path) -> Forebear | None:
-    """Say whose weights the classifier began with, or whose lung finder is used."""
-    name = recipe.classifier.network.package or recipe.finder.package
+def _forebear(name: str | None, data: Path) -> Forebear | None:
+    """Name a package that a recipe takes something from, as it is on the disk."""
     return None if name is None else open_package(name, data).as_forebear
 
 

@@ -9,6 +9,8 @@ from made.packages import made_package
 
 from lingula.modelpackage.gate import Gate
 
+FORMAT_1 = Path(__file__).parents[2] / "fixtures" / "format-1"
+
 
 @pytest.fixture
 def shelf(lingula: Lingula, tmp_path: Path) -> Path:
@@ -84,13 +86,26 @@ def test_what_falls_short_of_its_gate_is_refused_and_the_numbers_are_named(lingu
     assert stages(lingula) == {"made-1.0.0": "candidate"}
 
 
-def test_a_package_without_a_gate_is_promoted_with_a_notice(lingula: Lingula, tmp_path: Path) -> None:
-    lingula("models", "register", made_package(tmp_path / "made", gate=None))
+def test_a_package_without_a_gate_is_promoted_with_a_notice(lingula: Lingula) -> None:
+    lingula("models", "register", FORMAT_1 / "made-1.0.0.lingula")
     ended = lingula("models", "promote", "made", "--because", "as before")
 
     assert ended.code == 0
     assert "made-1.0.0: it states no gate" in ended.err
     assert "states no gate" in str(lingula("models", "history", "--json").rows[0]["notice"])
+    assert re.search(r"as before +it states no gate: nobody said", lingula("models", "history").out)
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_rollback_names_the_package_that_is_no_longer_trusted(lingula: Lingula) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        lingula("models", "promote", f"made-{version}", "--because", "newer")
+
+    assert lingula("models", "rollback", "--from", "made-1.1.0", "--because", "too many alarms").code == 0
+    again = lingula("models", "rollback", "--from", "made-1.1.0", "--because", "too many alarms")
+    assert again.code == 5
+    assert "made-1.1.0 does not serve, made-1.0.0 does" in again.err
+    assert stages(lingula)["made-1.0.0"] == "serving"
 
 
 def test_the_list_says_what_a_package_replaced(lingula: Lingula, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made.packages import made_manifest
 
-from lingula.modelpackage.gate import Gate, shortfalls
+from lingula.modelpackage.gate import Gate, asks_for_little, shortfalls, unasked
 from lingula.modelpackage.manifest import Estimate, Manifest
 
 FLOORS = {
@@ -72,3 +72,29 @@ def test_what_is_no_number_falls_short_of_everything_even_of_nothing() -> None:
 
 def test_without_a_gate_nothing_falls_short() -> None:
     assert shortfalls(measured(math.nan, None)) == ()
+
+
+def test_what_a_gate_leaves_open_is_named_and_a_limit_that_always_holds_is_none() -> None:
+    assert unasked(Gate(parity_at_most=1.0)) == (
+        "AUROC",
+        "sensitivity at the rule-out point",
+        "specificity at the rule-out point",
+        "worst AUROC under stress",
+        "calibration error",
+        "AUROC with the lungs blanked",
+        "share of real radiographs refused",
+        "parity",
+    )
+    assert "parity" not in unasked(Gate())
+
+
+@pytest.mark.parametrize(
+    ("gate", "is_little"),
+    [
+        (Gate(), True),
+        (Gate(auroc_at_least=0.9, sensitivity_at_least=0.9), True),
+        (Gate(auroc_at_least=0.9, sensitivity_at_least=0.9, specificity_at_least=0.5), False),
+    ],
+)
+def test_a_gate_asks_for_little_where_most_numbers_are_left_open(gate: Gate, is_little: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert asks_for_little(gate) is is_little

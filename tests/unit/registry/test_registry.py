@@ -14,6 +14,7 @@ from lingula.modelpackage.manifest import Forebear, Gate, Stage
 from lingula.registry import Action, Registry
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
+ASKS_ENOUGH = Gate(auroc_at_least=0.4, sensitivity_at_least=0.4, specificity_at_least=0.4)  # the made numbers are 0.5
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
@@ -201,7 +202,33 @@ def test_a_promotion_says_what_it_replaced_and_a_package_what_it_was_begun_from(
 
     assert (promoted.begun_from, promoted.teachers, promoted.replaced) == (forebear, (forebear,), "default-1.0.0")
     assert registry.show("default").replaced is None
-    assert [decision.notice for decision in registry.history()] == [None]
+
+
+def test_a_gate_that_asks_for_little_is_named_in_the_history(registry: Registry, tmp_path: Path) -> None:
+    registry.register(made_package(tmp_path))  # asks for an AUROC, for little without lungs, and for parity
+    registry.register(made_package(tmp_path, version="1.1.0", gate=ASKS_ENOUGH))
+    registry.promote("made-1.0.0", because="newer", who="mara")
+    registry.promote("made-1.1.0", because="newer", who="mara")
+
+    assert [decision.notice for decision in registry.history()] == [
+        (
+            "its gate asks for nothing about sensitivity at the rule-out point, specificity at the rule-out point, "
+            "worst AUROC under stress, calibration error, share of real radiographs refused; read its model card"
+        ),
+        None,
+    ]
+
+
+def test_two_who_answer_one_alarm_go_back_once(registry: Registry, tmp_path: Path) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        registry.register(made_package(tmp_path, version=version))
+        registry.promote(f"made-{version}", because="newer", who="mara")
+
+    assert registry.rollback(because="too many alarms", who="mara", serving="made-1.1.0").label == "made-1.0.0"
+    with pytest.raises(Conflict, match=r"made-1\.1\.0 does not serve, made-1\.0\.0 does: somebody decided meanwhile"):
+        registry.rollback(because="too many alarms", who="otto", serving="made-1.1.0")
+
+    assert registry.serving().label == "made-1.0.0"
 
 
 def test_a_shadow_stands_beside_what_serves_and_ends_with_a_word(registry: Registry, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lingula.errors import TrainingError
-from lingula.training.recipe import Sight
+from lingula.training.recipe import AugmentRecipe, Sight
 from lingula.training.recipe_file import parse_recipe, read_recipe, resolve_recipe
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -62,8 +62,73 @@ def test_a_circle_is_refused(tmp_path: Path) -> None:
 
 def test_a_misspelt_key_is_named_with_its_place() -> None:
     text = resolve_recipe(RECIPES / "default.toml", ["classifier.schedule.epoch=3"])
-    with pytest.raises(TrainingError, match=r"classifier\.schedule\.epoch"):
+    with pytest.raises(
+        TrainingError, match=r"unknown key 'epoch' in \[classifier\.schedule\]; did you mean 'epochs'\?$"
+    ):
         parse_recipe(text, name="default.toml")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("classifer.x=1", "unknown key 'classifer' at the top; did you mean 'classifier'?"),
+        ("gate.auroc=1", "unknown key 'auroc' in [gate]; did you mean 'auroc_at_least'?"),
+        ("tracking.zz=1", "unknown key 'zz' in [tracking]; known are mlflow, tensorboard"),
+        ("data.credits=[{ nme = 1 }]", "unknown key 'nme' in [data.credits]; did you mean 'name'?"),
+        (
+            "classifier.network.trainable=heads",
+            "classifier.network.trainable should be 'all' or 'head', or a valid integer; it is 'heads'",
+        ),
+        ("classifier.network.sees=eyes", "classifier.network.sees should be 'lungs' or 'frame'; it is 'eyes'"),
+        ("classifier.schedule.epochs=0", "classifier.schedule.epochs should be greater than 0; it is 0"),
+        ("classifier.schedule.epochs=many", "classifier.schedule.epochs should be a valid integer; it is 'many'"),
+        ("classifier.schedule.epochs=", "classifier.schedule.epochs is missing"),
+        (
+            "classifier.loss.class_weights=[1]",
+            "classifier.loss.class_weights should be 'none' or 'balanced', or a list with all its values",
+        ),
+        (
+            "classifier.network.widths=[1, 2, 3, 'a']",
+            "classifier.network.widths.3 should be a valid integer; it is 'a'",
+        ),
+        ("package.label=7", "package.label should be a section; it is 7"),
+        ("finder.schedule=", "finder: give either [finder.schedule], to train one, or package, to take one"),
+    ],
+)
+def test_what_does_not_hold_is_said_in_words_of_recipes(override: str, said: str) -> None:
+    with pytest.raises(TrainingError) as refused:
+        parse_recipe(resolve_recipe(RECIPES / "default.toml", [override]), name="r")
+    assert str(refused.value) == f"recipe r: {said}"
+
+
+def test_an_override_takes_a_key_or_a_section_out() -> None:
+    text = resolve_recipe(RECIPES / "default.toml", ["data.outliers=", "classifier.augment="])
+    recipe = parse_recipe(text, name="less")
+    assert recipe.data.outliers is None
+    assert recipe.data.masks is not None
+    assert recipe.classifier.augment == AugmentRecipe()
+
+
+@pytest.mark.parametrize("override", ["data.nothing=", "none.at.all=", "seed.deep="])
+def test_what_is_not_there_cannot_be_taken_out(override: str) -> None:
+    with pytest.raises(TrainingError, match="takes nothing out: the recipe has no"):
+        resolve_recipe(RECIPES / "default.toml", [override])
+
+
+def test_a_finder_that_is_taken_ends_an_inherited_schedule_and_the_other_way_round(tmp_path: Path) -> None:
+    (tmp_path / "taken.toml").write_text(f'extends = "{RECIPES / "default.toml"}"\n[finder]\npackage = "shipped"\n')
+    taken = read_recipe(tmp_path / "taken.toml").finder
+    assert (taken.schedule, taken.package) == (None, "shipped")
+    text = resolve_recipe(RECIPES / "default.toml", ["finder.package=shipped"])
+    assert parse_recipe(text, name="overridden").finder == taken
+    trained = parse_recipe(
+        resolve_recipe(tmp_path / "taken.toml", ["finder.schedule={ epochs = 1, batch = 6, learning_rate = 1e-3 }"]),
+        name="trained",
+    ).finder
+    assert trained.package is None
+    assert trained.schedule is not None
+    wider = parse_recipe(resolve_recipe(RECIPES / "default.toml", ["finder.widths=[8, 8, 8, 8]"]), name="wider").finder
+    assert wider.schedule is not None
 
 
 def test_a_missing_recipe_and_one_that_is_no_toml_are_told_apart(tmp_path: Path) -> None:

@@ -69,9 +69,23 @@ def promote(*, name: Name, because: Because, as_json: AsJson = False) -> None:
 
 
 @app.command("rollback")
-def rollback(*, because: Because, as_json: AsJson = False) -> None:
+def rollback(
+    *,
+    because: Because,
+    serving: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="NAME-VERSION",
+            help="The package you no longer trust; refused if another one serves by now.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Go back to the package that served before; running servers take it up."""
-    show_one(open_registry().rollback(because=because, who=getpass.getuser()), as_json=as_json)
+    back = open_registry().rollback(because=because, who=getpass.getuser(), serving=serving)
+    show_one(back, as_json=as_json)
     _say_who_follows()
 
 
@@ -83,8 +97,11 @@ def history(*, as_json: AsJson = False) -> None:
         for decision in decisions:
             show_line(decision.model_dump_json())
         return
-    rows = [(f"{one.at:%Y-%m-%d %H:%M}", one.action, one.package, one.who, one.because) for one in decisions]
-    show_table(("AT", "ACTION", "PACKAGE", "WHO", "BECAUSE"), rows)
+    rows = [
+        (f"{one.at:%Y-%m-%d %H:%M}", one.action, one.package, one.who, one.because, one.notice or "")
+        for one in decisions
+    ]
+    show_table(("AT", "ACTION", "PACKAGE", "WHO", "BECAUSE", "NOTICE"), rows)
 
 
 def _say_who_follows() -> None:

@@ -28,7 +28,9 @@ def train(
     overrides: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a line of the recipe for this run, such as split.folds=3."
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a line of the recipe for this run, such as split.folds=3; KEY= takes it out.",
         ),
     ] = None,
 ) -> None:

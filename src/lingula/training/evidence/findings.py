@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from lingula.errors import TrainingError
 from lingula.modelpackage.gate import shortfalls
 from lingula.modelpackage.manifest import Estimate, Histogram, Manifest, OperatingPoints, References
+from lingula.training.recipe import Precision
 
 BALANCED = 0.5  # the prevalence at which probabilities hold: no hospital's own, and stated with every number
 _BINS = 20
@@ -44,7 +45,12 @@ class Findings(BaseModel):
     accuracy
         Of the judging networks' own sigmoids at 0.5, nothing calibrated or chosen.
     operating_points
-        None where none could be chosen; the notes say why, and there is no package then.
+        None where none could be chosen; there is no package then.
+    no_points
+        Why there are none; empty where there are, and in findings of older versions, whose notes say it.
+    arithmetic
+        What the epochs of the classifier that ships calculated in, two if it went on elsewhere; empty where nobody
+        wrote it down.
     notes
         What a reader must know before he believes the numbers.
     """
@@ -67,6 +73,8 @@ class Findings(BaseModel):
     expected_calibration_error: float
     brier_score: float
     operating_points: OperatingPoints | None
+    no_points: str = ""
+    arithmetic: tuple[Precision, ...] = ()
     references: References
     effort: Effort
     notes: tuple[str, ...]
@@ -97,6 +105,12 @@ class Findings(BaseModel):
             "images_per_second": self.effort.images_per_second,
         }
 
+    def chosen_points(self) -> OperatingPoints:
+        """Give the operating points; raises `TrainingError` saying why where there are none, and so no package."""
+        if self.operating_points is None:
+            raise TrainingError(f"no package is written: {self.no_points or '; '.join(self.notes)}")
+        return self.operating_points
+
     def with_novelty(self, novelty: NDArray[np.float64]) -> Self:
         """Add the distribution of novelty on the tuning set, known once the limits are settled."""
         references = References(probability=self.references.probability, novelty=histogram(novelty, 0.0, 2.0))
@@ -108,7 +122,7 @@ class Findings(BaseModel):
         return [
             f"{self.judged}: {self.radiographs} radiographs of {self.patients} patients",
             f"  AUROC {self.auroc.in_words()}" + self._by_folds(),
-            f"  accuracy of the network's own answer {self.accuracy.in_words()}",
+            f"  accuracy at probability 0.5, before calibration, {self.accuracy.in_words()}",
             *(f"  AUROC {name} against normal {value.in_words()}" for name, value in self.by_finding.items()),
             *(f"  AUROC {name} {value.in_words()}" for name, value in self.stressed.items()),
             f"  AUROC with the lungs blanked out {self.lungs_blanked.in_words()}",
@@ -129,7 +143,7 @@ class Findings(BaseModel):
 
     def _points(self) -> list[str]:
         if self.operating_points is None:
-            return ["  no operating points"]
+            return [f"  {self.no_points or 'no operating points'}"]
         chosen = (("rule out", self.operating_points.rule_out), ("rule in", self.operating_points.rule_in))
         return [
             f"  {name} at {point.threshold:.4f} ({point.intended}): sensitivity {point.sensitivity.in_words()}, "

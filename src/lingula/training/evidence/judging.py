@@ -47,6 +47,8 @@ class Judged:
         Which were judged under stress and without lungs as well.
     novelty
         1 at limits that were settled on what the networks learnt from: nobody chooses his own refusal.
+    fills_frame
+        Where the box that the classifier saw was the whole frame, or nearly; False where nobody wrote it down.
     folds
         Which pair of networks judged, counted from 0; `NOWHERE` for those that were not judged.
     """
@@ -57,6 +59,7 @@ class Judged:
     blanked: NDArray[np.float64]
     is_probed: NDArray[np.bool_]
     novelty: NDArray[np.float64]
+    fills_frame: NDArray[np.bool_]
     folds: NDArray[np.int64]
 
     @property
@@ -73,13 +76,15 @@ class Judged:
     def gather(cls, count: int, files: Mapping[int, tuple[Rows, Path]], *, way: str) -> "Judged":
         """Put together what `judge` wrote down: for each fold its rows and its file, of `count` radiographs in all."""
         columns = {name: np.full(count, np.nan) for name in ("logits", "blanked", "novelty", *STRESSES)}
-        folds, is_probed = np.full(count, NOWHERE, np.int64), np.zeros(count, np.bool_)
+        folds = np.full(count, NOWHERE, np.int64)
+        is_probed, fills_frame = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
         for number, (held, path) in files.items():
             folds[held] = number
             with np.load(path) as judged:
                 if "is_probed" not in judged:
                     raise TrainingError(f"{path} is of an older version of this program; remove it to judge again")
                 is_probed[held] = judged["is_probed"]
+                fills_frame[held] = judged.get("fills_frame", False)
                 for name, column in columns.items():
                     column[held] = judged[name]
         logits, blanked, novelty = (columns.pop(name) for name in ("logits", "blanked", "novelty"))
@@ -89,6 +94,7 @@ class Judged:
             blanked=blanked,
             is_probed=is_probed,
             novelty=novelty,
+            fills_frame=fills_frame,
             stressed=columns,
             folds=folds,
         )
@@ -128,6 +134,7 @@ def judge(looker: Looker, learnt: Rows, held: Rows, *, recipe: Recipe, done: Pat
     is_probed = _drawn(len(held), recipe)
     pictures = looker.pictures[held[is_probed]]
     judged = {"logits": seen.logits, "novelty": seen.novelty(settled), "is_probed": is_probed}
+    judged["fills_frame"] = seen.fills_frame
     judged["blanked"] = _among(is_probed, blanked_logits(looker, pictures))
     for name, stress in STRESSES.items():
         stressed = observe(looker.finder, looker.classifier, stress(pictures))

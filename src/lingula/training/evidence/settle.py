@@ -18,7 +18,7 @@ from lingula.training.learning.augment import Pictures
 from lingula.training.learning.examples import as_tensor
 from lingula.training.learning.outliers import outliers
 from lingula.training.learning.train import find_lungs
-from lingula.training.networks import Classifier, LungFinder, Settlement, crop, seen_box
+from lingula.training.networks import Classifier, LungFinder, Settlement, crop, fills_frame, seen_box
 from lingula.training.recipe import NoveltyRecipe
 
 _SHRINKAGE = 0.1  # share of the mean variance mixed into the covariance
@@ -43,6 +43,8 @@ class Observed:
         (N,): the lungs' share of the frame, 0-1.
     peaks
         (N,): the greatest pneumonia logit of a single cell.
+    fills_frame
+        (N,): whether what the classifier sees is the whole frame, or nearly.
     """
 
     logits: NDArray[np.float64]
@@ -50,6 +52,7 @@ class Observed:
     outlier: NDArray[np.float64]
     embeddings: Tensor
     lung: NDArray[np.float64]
+    fills_frame: NDArray[np.bool_]
 
     def novelty(self, settled: Settlement) -> NDArray[np.float64]:
         """Give the novelty (N,), 1 at the limit."""
@@ -91,6 +94,7 @@ def observe(finder: LungFinder, classifier: Classifier, pictures: Pictures) -> O
         outlier=outlier.double().numpy(),
         embeddings=embedding,
         lung=masks.mean(dim=(1, 2, 3)).double().numpy(),
+        fills_frame=fills_frame(boxes).numpy(),
     )
 
 
@@ -119,6 +123,20 @@ def settle(
     The distance is measured from the training set. Each limit lets through all but the recipe's share of the tuning
     set; the outlier limit moves up to the middle of the gap between that and the outliers, where there is one, because
     another hospital's radiographs will lie a little closer to the outliers than these.
+
+    Parameters
+    ----------
+    training, tuning
+        What the networks say of the radiographs they learnt from, and of those that decide.
+    strange
+        (K,), the outlier logits of outliers made from the training set; float64.
+    scale, bias
+        The calibration, ``probability = sigmoid(scale * logit + bias)``: no units, `scale` above 0.
+
+    Returns
+    -------
+    Settlement
+        With a centre of shape (E,) and a whitening of (E, at most 128), where E is the width of the embedding.
     """
     known = float(np.quantile(tuning.outlier, 1.0 - recipe.outlier_share))
     gap = float(np.quantile(strange, _OUTLIER_SHARE)) - known

@@ -15,9 +15,9 @@ from lingula.training.evidence.findings import BALANCED, Effort, Findings, histo
 from lingula.training.evidence.judging import Judged
 from lingula.training.evidence.settle import Observed
 from lingula.training.learning.journal import Epoch
-from lingula.training.recipe import Recipe, Sight
+from lingula.training.recipe import Precision, Recipe, Sight
 from lingula.training.statistics.calibrate import Calibration, fit_calibration
-from lingula.training.statistics.intervals import clustered_bootstrap, wilson_interval
+from lingula.training.statistics.intervals import Scores, Weights, clustered_bootstrap, never_certain
 from lingula.training.statistics.metrics import (
     Confusion,
     Labels,
@@ -31,6 +31,7 @@ from lingula.training.statistics.metrics import (
 from lingula.training.statistics.operating_point import choose_operating_points
 
 _UNCALIBRATED = Calibration(scale=1.0, bias=0.0)
+_LOST = 0.1  # of the radiographs without a box of their own: more is no matter of single pictures
 _OWN_ANSWER = decision_statistic(0.0, Confusion.accuracy)  # of logits: the network's own sigmoid at 0.5
 
 
@@ -47,7 +48,7 @@ def weigh(
     part = split.rows(Part.TUNING)
     tuned, tuned_patients = dataset.labels[part], dataset.patients[part]
 
-    calibration, points, trouble = _decide(recipe, tuned, tuning.logits, tuned_patients)
+    calibration, points, no_points = _decide(recipe, tuned, tuning.logits, tuned_patients)
     probabilities = calibration.probability(tuning.logits)
     counted = histogram(probabilities, 0.0, 1.0)  # novelty's follows once its limits are settled
     findings = Findings(
@@ -60,7 +61,7 @@ def weigh(
         by_finding=_by_finding(dataset, judged, recipe),
         stressed={name: _ranking(dataset, logits, judged.probed, recipe) for name, logits in judged.stressed.items()},
         lungs_blanked=_ranking(dataset, judged.blanked, judged.probed, recipe),
-        false_refusal=_share(judged.novelty[rows] > 1.0),
+        false_refusal=_refused(dataset, judged, recipe),
         tuning_radiographs=len(tuned),
         tuning_patients=len(set(tuned_patients.tolist())),
         tuning_auroc=never_flawless(
@@ -71,9 +72,11 @@ def weigh(
         expected_calibration_error=expected_calibration_error(tuned, probabilities, prevalence=BALANCED),
         brier_score=brier_score(tuned, probabilities, prevalence=BALANCED),
         operating_points=points,
+        no_points=no_points,
+        arithmetic=_arithmetic(history),
         references=References(probability=counted, novelty=counted),
         effort=effort_of(history),
-        notes=(*_notes(recipe, split, judged), *trouble),
+        notes=tuple(_notes(recipe, split, judged)),
     )
     return findings, calibration
 
@@ -90,20 +93,26 @@ def effort_of(history: Sequence[Epoch]) -> Effort:
     )
 
 
+def _arithmetic(history: Sequence[Epoch]) -> tuple[Precision, ...]:
+    """Give what the epochs of the classifier that ships calculated in."""
+    shipped = [epoch.precision for epoch in history if epoch.stage == "classifier" and epoch.fold is None]
+    return tuple(sorted({precision for precision in shipped if precision is not None}))
+
+
 def _decide(
     recipe: Recipe, labels: Labels, logits: NDArray[np.float64], patients: NDArray[np.str_]
-) -> tuple[Calibration, OperatingPoints | None, tuple[str, ...]]:
+) -> tuple[Calibration, OperatingPoints | None, str]:
     """Calibrate and choose; where that cannot be done, say why and go without."""
     try:
         calibration = fit_calibration(labels, logits, prevalence=BALANCED)
     except TrainingError as error:
-        return _UNCALIBRATED, None, (f"not calibrated: {error}",)
+        return _UNCALIBRATED, None, f"not calibrated: {error}"
     intended = recipe.operating_points.model_dump()
     try:
         points = choose_operating_points(labels, calibration.probability(logits), patients, **intended)
     except TrainingError as error:
-        return calibration, None, (f"no operating points: {error}",)
-    return calibration, points, ()
+        return calibration, None, f"no operating points: {error}"
+    return calibration, points, ""
 
 
 def _notes(recipe: Recipe, split: Split, judged: Judged) -> list[str]:
@@ -119,15 +128,27 @@ def _notes(recipe: Recipe, split: Split, judged: Judged) -> list[str]:
         notes.append(f"begun with the weights of {begun}: radiographs it learnt from, if any are judged here, flatter")
     if recipe.classifier.network.sees is Sight.FRAME:
         notes.append("the network sees the whole frame, and what surrounds the lungs can betray the label")
+    elif (lost := int(judged.fills_frame[judged.rows].sum())) > _LOST * len(judged.rows):
+        notes.append(
+            f"the lungs' box is the whole frame in {lost} of {len(judged.rows)} radiographs: the lung finder found no "
+            "lungs there"
+        )
     if recipe.split.folds and len(split.rows(Part.TEST)):
         notes.append(f"the test part of {len(split.rows(Part.TEST))} radiographs was not looked at")
     return notes
 
 
-def _share(is_so: NDArray[np.bool_]) -> Estimate:
-    """Give the share of true values with Wilson's interval."""
-    low, high = wilson_interval(int(is_so.sum()), len(is_so))
-    return Estimate(value=float(is_so.mean()), low=low, high=high)
+def _refused(dataset: Dataset, judged: Judged, recipe: Recipe) -> Estimate:
+    """Give the share of the judged radiographs beyond the limit of novelty, over resampled patients."""
+    rows = judged.rows
+    patients, beyond = dataset.patients[rows], (judged.novelty[rows] > 1.0).astype(np.float64)
+    drawn = clustered_bootstrap(_weighted_share, dataset.labels[rows], beyond, patients, seed=recipe.seed)
+    return never_certain(drawn, patients)
+
+
+def _weighted_share(_: Labels, is_so: Scores, weights: Weights) -> NDArray[np.float64]:
+    """Give the share (repeats,) of ones among radiographs (N,) that count `weights` (repeats, N) times."""
+    return np.asarray(weights @ is_so / weights.sum(axis=1))
 
 
 def _fold_aurocs(dataset: Dataset, judged: Judged) -> tuple[float, ...]:

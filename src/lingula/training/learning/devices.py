@@ -126,9 +126,15 @@ def calculates_in_bf16(device: torch.device, precision: Precision) -> bool:
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))  # others: nobody has measured one yet
 
 
+def precision_of(device: torch.device, precision: Precision) -> Precision:
+    """Give the arithmetic that `auto` comes to on a device; any other stays what it is."""
+    return Precision.BF16 if calculates_in_bf16(device, precision) else Precision.FP32
+
+
 def said_of_arithmetic(device: torch.device, precision: Precision) -> str:
     """Say where a network learns and in which arithmetic, and why it is not the faster one."""
-    place = "a GPU" if device.type == "cuda" else f"the processor, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    place = "a GPU" if device.type == "cuda" else f"the processor, {threads} thread{'s' if threads > 1 else ''}"
     if calculates_in_bf16(device, precision):
         return f"learning on {place}, in bfloat16"
     why = (

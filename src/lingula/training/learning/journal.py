@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from lingula.errors import TrainingError
+from lingula.training.recipe import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class Epoch:
         Of the epoch's last step.
     seconds, images_per_second
         Of the training itself, watching not counted.
+    precision
+        The arithmetic it calculated in, never `auto`; None in the histories of older versions.
     """
 
     stage: str
@@ -48,6 +51,7 @@ class Epoch:
     learning_rate: float
     seconds: float
     images_per_second: float
+    precision: Precision | None = None
 
     @property
     def label(self) -> str:

@@ -29,7 +29,7 @@ class Learner(Generic[Network]):
         self.epoch = 0  # finished ones
         self.learning_rate = schedule.learning_rate
         crew.ready(network)
-        self._average = None if schedule.average is None else deepcopy(network).requires_grad_(requires_grad=False)
+        self._average = deepcopy(network).requires_grad_(requires_grad=False) if schedule.average else None
         network.to(memory_format=torch.channels_last)
         self.network = crew.normalised(network)
         self._weights = [weights for weights in network.parameters() if weights.requires_grad]
@@ -44,12 +44,8 @@ class Learner(Generic[Network]):
         return self.schedule.patience is not None and self._waited >= self.schedule.patience
 
     def begin_epoch(self) -> None:
-        """Let every layer learn but those that are frozen: their batch statistics stay as they are too."""
+        """Let every layer learn but those that the network itself keeps still."""
         self.network.train()
-        for part in self.network.modules():
-            own = list(part.parameters(recurse=False))
-            if isinstance(part, nn.modules.batchnorm._BatchNorm) and own and not own[0].requires_grad:  # noqa: SLF001 - torch has no public name for all batch normalisations
-                part.eval()
 
     def precisely(self) -> AbstractContextManager[object]:
         """Give the context in which the network runs with the recipe's precision."""

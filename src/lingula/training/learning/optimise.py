@@ -20,7 +20,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from lingula.errors import TrainingError
-from lingula.training.learning.devices import Crew, current_crew
+from lingula.training.learning.devices import Crew, current_crew, precision_of
 from lingula.training.learning.journal import Epoch, Follower, Progress, Underway, finite, unheard
 from lingula.training.learning.learner import Learner
 from lingula.training.recipe import Schedule
@@ -129,6 +129,7 @@ def _epoch(learner: Learner[Network], course: Course[Network], seed: int, progre
         learning_rate=learner.learning_rate,
         seconds=seconds,
         images_per_second=course.pictures / seconds,
+        precision=precision_of(crew.device, schedule.precision),
     )
 
 

@@ -18,7 +18,7 @@ from lingula.training.learning.train import find_lungs, train_classifier, train_
 from lingula.training.networks import Classifier, LungFinder, finder_from_package, open_package
 from lingula.training.recipe import Recipe
 
-FINDINGS = {"normal": 0, "bacteria": 1, "virus": 2}
+_FINDINGS = {"normal": 0, "bacteria": 1, "virus": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ def _examples(
     return LabelledExamples(
         pictures=pictures,
         targets=targets,
-        findings=np.array([FINDINGS.get(name, UNKNOWN_FINDING) for name in names], np.int64),
+        findings=np.array([_FINDINGS.get(name, UNKNOWN_FINDING) for name in names], np.int64),
         masks=find_lungs(finder, pictures)[0],
     )
 

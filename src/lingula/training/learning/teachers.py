@@ -19,7 +19,7 @@ from torch.nn import functional as F  # noqa: N812 - the name everybody knows
 
 from lingula.training.learning.devices import precisely
 from lingula.training.networks import Classifier
-from lingula.training.networks.classifier import FINDINGS
+from lingula.training.networks.classifier import FINDING_COUNT
 from lingula.training.recipe import Precision
 
 
@@ -55,7 +55,7 @@ class Teachers:
             Probability of pneumonia (n, 1), and of each finding (n, 3).
         """
         teacher_of = torch.from_numpy(self.of)[rows]
-        pneumonia, findings = torch.zeros(len(rows), 1), torch.zeros(len(rows), FINDINGS)
+        pneumonia, findings = torch.zeros(len(rows), 1), torch.zeros(len(rows), FINDING_COUNT)
         for number, network in enumerate(self.networks):
             own = torch.nonzero(teacher_of == number)[:, 0]
             if len(own):

@@ -54,6 +54,23 @@ def train_lung_finder(
     """Learn to mark lungs, and to tell chest radiographs from outliers.
 
     A third of each batch has masks, a third are other real radiographs, a third are outliers.
+
+    Parameters
+    ----------
+    progress, journal
+        Told of every epoch: the one to show it to people, the other to keep it.
+    checkpoint
+        A file that is written after every epoch; where it exists the training goes on from it.
+
+    Returns
+    -------
+    LungFinder
+        In evaluation mode, on the processor.
+
+    Raises
+    ------
+    TrainingError
+        If the recipe has no schedule, its batch cannot be dealt to the processes, or the loss is no number any more.
     """
     together(partial(_learn_lungs, examples, recipe, seed, Log()))
     return _learn_lungs(examples, recipe, seed, Log(progress=progress, checkpoint=checkpoint, journal=journal))
@@ -129,10 +146,24 @@ def train_classifier(  # noqa: PLR0913 - what it learns from, who hears of it, w
 
     Parameters
     ----------
+    progress, journal, checkpoint
+        As for the lung finder.
     tuning
-        Watched after each epoch; who has patience needs them, and a plateau is then one of their loss.
+        The tuning set, whose loss is measured after each epoch. A schedule with patience needs it; without it, a pace
+        of `plateau` follows the training loss.
     data
         Folder that the weights and the package of the recipe's network are relative to.
+
+    Returns
+    -------
+    Classifier
+        In evaluation mode, on the processor.
+
+    Raises
+    ------
+    TrainingError
+        If patience has nothing to watch, the network cannot be made, the batch cannot be dealt to the processes, or the
+        loss is no number any more.
     """
     if tuning is None and recipe.schedule.patience is not None:
         raise TrainingError("[classifier.schedule] patience needs a tuning part to watch; give [split] tuning a share")

@@ -2,7 +2,16 @@
 
 from lingula.training.networks.classifier import Classifier
 from lingula.training.networks.from_package import classifier_from_package, finder_from_package, open_package
-from lingula.training.networks.geometry import FINDER_SIDE, FRAME, MAP_SIDE, WHOLE_FRAME, crop, lung_box, seen_box
+from lingula.training.networks.geometry import (
+    FINDER_SIDE,
+    FRAME,
+    MAP_SIDE,
+    WHOLE_FRAME,
+    crop,
+    fills_frame,
+    lung_box,
+    seen_box,
+)
 from lingula.training.networks.lung_finder import LungFinder
 from lingula.training.networks.named import bare_classifier, build_classifier
 from lingula.training.networks.reader import Reader
@@ -21,6 +30,7 @@ __all__ = [
     "build_classifier",
     "classifier_from_package",
     "crop",
+    "fills_frame",
     "finder_from_package",
     "lung_box",
     "open_package",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lingula.training.recipe import NetworkRecipe
 
-FINDINGS = 3  # normal, bacteria, virus
+FINDING_COUNT = 3  # normal, bacteria, virus
 
 
 class Classifier(nn.Module):
@@ -24,14 +24,14 @@ class Classifier(nn.Module):
     def __init__(self, recipe: NetworkRecipe) -> None:
         super().__init__()
         self.recipe = recipe
-        self._still: tuple[nn.Module, ...] = ()
+        self._still: tuple[str, ...] = ()  # names: a layer may be exchanged for one that sees the whole batch
 
     def answer_from(self, channels: int) -> None:
         """Add the head of the recipe and the answers to features of some channels."""
         self.head = head(channels, self.recipe)
         self.embedding_width = self.recipe.head[-1] if self.recipe.head else channels
         self.pneumonia = nn.Linear(self.embedding_width, 1)
-        self.finding = nn.Linear(self.embedding_width, FINDINGS)  # a helper task in training only
+        self.finding = nn.Linear(self.embedding_width, FINDING_COUNT)  # a helper task in training only
 
     def look(self, pictures: Tensor) -> Tensor:
         """Give what the network itself makes of pictures (N, 1, side, side) in 0-1: (N, C, h, w)."""
@@ -77,15 +77,19 @@ class Classifier(nn.Module):
                 yield layer.weight
 
     def keep_still(self, *layers: nn.Module) -> None:
-        """Keep layers as in evaluation even while the rest trains: batch norms then use and keep what they have."""
-        self._still = (*self._still, *layers)
+        """Keep layers as in evaluation even while the rest trains: batch norms then use and keep what they have.
+
+        What takes a layer's place later, as `SyncBatchNorm` does on several GPUs, is kept still as well.
+        """
+        wanted = {id(layer) for layer in layers}
+        self._still += tuple(name for name, layer in self.named_modules() if id(layer) in wanted)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "Classifier":  # noqa: FBT001, FBT002 - torch's signature
         """Set training or evaluation, except for the layers kept still."""
         super().train(mode)
-        for layer in self._still:
-            layer.eval()
+        for name in self._still:
+            self.get_submodule(name).eval()
         return self
 
 

@@ -13,6 +13,7 @@ FINDER_SIDE = 112  # pixels: what the lung finder looks at
 MAP_SIDE = 56  # cells: side of the lung mask and the activation map
 BOX_MASS = 0.02  # share of the lungs' area left outside each edge before the margin is added; robust against specks
 BOX_MARGIN = 0.10  # of the box's extent, added at each edge
+_NEARLY = 0.02  # of the frame: a box whose every edge is as near to the frame's tells nothing from the whole
 WHOLE_FRAME = (0.0, 0.0, 1.0, 1.0)  # left, top, right, bottom
 
 
@@ -28,6 +29,11 @@ def seen_box(masks: Tensor, sees: Sight) -> Tensor:
     if sees is Sight.LUNGS:
         return lung_box(masks)
     return torch.tensor([WHOLE_FRAME], device=masks.device).expand(masks.shape[0], 4)
+
+
+def fills_frame(box: Tensor) -> Tensor:
+    """Tell which boxes (N, 4) are the whole frame, or nearly: (N,), as where the lung finder found no lungs."""
+    return (box - torch.tensor([WHOLE_FRAME], device=box.device)).abs().amax(dim=1) <= _NEARLY
 
 
 def lung_box(mask: Tensor) -> Tensor:

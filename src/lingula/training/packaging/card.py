@@ -12,7 +12,6 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 import lingula
-from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import (
     Evidence,
     Forebear,
@@ -24,13 +23,22 @@ from lingula.modelpackage.manifest import (
 )
 from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING
 from lingula.training.evidence.findings import BALANCED, Findings
-from lingula.training.packaging.claim import claim_items, describe_augmentation, describe_network
+from lingula.training.packaging.claim import claim_items
+from lingula.training.packaging.words import describe_augmentation, describe_beginnings, describe_network
 from lingula.training.recipe import Recipe, Sight
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """How a package came to be."""
+    """How a package came to be.
+
+    Parameters
+    ----------
+    begun_from
+        The package whose weights the classifier began with.
+    finder_of
+        The package whose lung finder is used as it is.
+    """
 
     recipe_text: str
     split_digest: str
@@ -39,7 +47,7 @@ class Origin:
     rounding: Rounding | None = None
     graph: tuple[TensorSpec, tuple[TensorSpec, ...]]
     begun_from: Forebear | None = None
-    teachers: tuple[Forebear, ...] = ()
+    finder_of: Forebear | None = None
 
 
 def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Manifest:
@@ -50,9 +58,7 @@ def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Man
     TrainingError
         If no operating points could be chosen, saying why.
     """
-    package, points = recipe.package, findings.operating_points
-    if points is None:
-        raise TrainingError(f"no package is written: {'; '.join(findings.notes)}")
+    package, points = recipe.package, findings.chosen_points()
     pixels, outputs = origin.graph
     return Manifest(
         name=package.name,
@@ -78,8 +84,10 @@ def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Man
 
 
 def _evidence(findings: Findings, origin: Origin) -> Evidence:
+    calibrated = "calibrated on the tuning part by the shipped network, and measured there again"
+    finder = () if (of := origin.finder_of) is None else (f"lungs found by the finder of {of.label}",)
     return Evidence(
-        method="; ".join((findings.judged, "calibrated on the tuning part by the shipped network", *findings.notes)),
+        method="; ".join((findings.judged, calibrated, *finder, *findings.notes)),
         auroc=findings.auroc,
         lungs_blanked_auroc=findings.lungs_blanked,
         worst_stress_auroc=findings.stressed[findings.worst_stress],
@@ -100,12 +108,11 @@ def _provenance(recipe: Recipe, origin: Origin) -> Provenance:
         seed=recipe.seed,
         data=recipe.data.credits,
         begun_from=origin.begun_from,
-        teachers=origin.teachers,
     )
 
 
-def write_card(manifest: Manifest, findings: Findings, recipe: Recipe) -> str:
-    """Give the model card as Markdown."""
+def write_card(manifest: Manifest, findings: Findings, recipe: Recipe, *, finder_of: Forebear | None = None) -> str:
+    """Give the model card as Markdown; `finder_of` is the package whose lung finder is used, if any."""
     points = manifest.operating_points
     template = Environment(autoescape=False, undefined=StrictUndefined, trim_blocks=True).from_string(  # noqa: S701 - Markdown, not HTML
         Path(__file__).with_name("model_card.md.jinja").read_text()
@@ -116,11 +123,12 @@ def write_card(manifest: Manifest, findings: Findings, recipe: Recipe) -> str:
         findings=findings,
         prevalence=BALANCED,
         network=describe_network(recipe),
+        beginnings=describe_beginnings(manifest, recipe, finder_of),
         sees_lungs=recipe.classifier.network.sees is Sight.LUNGS,
         augmentation=describe_augmentation(recipe.classifier.augment),
         blanks_lungs=recipe.classifier.augment.blank_lungs > 0,
         leaks=recipe.split.by == "image",
-        claim=claim_items(manifest, findings, recipe),
+        claim=claim_items(manifest, findings, recipe, finder_of),
         points=(
             ("rule out: below is `unlikely`", points.rule_out),
             ("rule in: at or above is `likely`", points.rule_in),

@@ -11,12 +11,19 @@ Tejani AS et al., Radiology: Artificial Intelligence 2024;6(4):e240300, doi:10.1
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lingula.modelpackage.manifest import Manifest, OperatingPoint
+from lingula.modelpackage.manifest import Forebear, Manifest, OperatingPoint
 from lingula.training.evidence.findings import BALANCED, Findings
-from lingula.training.recipe import AugmentRecipe, NetworkRecipe, Recipe, Schedule, Sight
+from lingula.training.packaging.words import (
+    describe_augmentation,
+    describe_beginnings,
+    describe_network,
+    describe_schedule,
+)
+from lingula.training.recipe import Recipe, Sight
 
 NOT_REPORTED = "not reported"
 _WITHIN = "not reported; `lingula evaluate` measures it on any labelled radiographs"
+_CHOSEN_AND_MEASURED = "chosen and measured on the same radiographs, the tuning set, which flatters them"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +53,14 @@ class _Known:
     manifest: Manifest
     findings: Findings
     recipe: Recipe
+    finder_of: Forebear | None
 
 
-def claim_items(manifest: Manifest, findings: Findings, recipe: Recipe) -> tuple[ClaimItem, ...]:
-    """Answer every item, in the checklist's order."""
-    known = _Known(manifest=manifest, findings=findings, recipe=recipe)
+def claim_items(
+    manifest: Manifest, findings: Findings, recipe: Recipe, finder_of: Forebear | None = None
+) -> tuple[ClaimItem, ...]:
+    """Answer every item, in the checklist's order; `finder_of` is the package whose lung finder is used, if any."""
+    known = _Known(manifest=manifest, findings=findings, recipe=recipe, finder_of=finder_of)
     sections: Sequence[tuple[str, Iterator[tuple[str, str]]]] = (
         ("Title and abstract", _title(known)),
         ("Introduction", _introduction(known)),
@@ -151,31 +161,16 @@ def _partitions(known: _Known) -> Iterator[tuple[str, str]]:
             "source": "as the source made them",
         }[split.by],
     )
-    yield "intended sample size", f"{NOT_REPORTED}; all radiographs there were"
+    sample = known.recipe.data.sample
+    taken = "all radiographs there were" if sample is None else f"{sample} radiographs were drawn by seed"
+    yield "intended sample size", f"{NOT_REPORTED}; {taken}"
 
 
 def _model(known: _Known) -> Iterator[tuple[str, str]]:
     outputs = ", ".join(spec.name for spec in known.manifest.outputs)
     yield "the model in detail", f"{describe_network(known.recipe)}; one ONNX graph that gives {outputs}"
     yield "software", f"lingula {known.manifest.provenance.code_version}, PyTorch, ONNX Runtime"
-    yield "initial weights", _initial_weights(known)
-
-
-def describe_network(recipe: Recipe) -> str:
-    """Say in a few words what reads the radiograph."""
-    network = recipe.classifier.network
-    names = {"lingula": "a small residual network of our own"}
-    seen = "the lungs' box" if network.sees is Sight.LUNGS else "the whole picture"
-    return f"{names.get(network.name, network.name)} on {seen} at {network.side} x {network.side} pixels"
-
-
-def _initial_weights(known: _Known) -> str:
-    network: NetworkRecipe = known.recipe.classifier.network
-    if (begun := known.manifest.provenance.begun_from) is not None:
-        return f"those of the package {begun.label}"
-    if network.package is not None:
-        return f"those of the package {network.package}"
-    return "learnt on ImageNet" if network.pretrained else f"random, seed {known.recipe.seed}"
+    yield "initial weights", describe_beginnings(known.manifest, known.recipe, known.finder_of)
 
 
 def _training(known: _Known) -> Iterator[tuple[str, str]]:
@@ -185,7 +180,7 @@ def _training(known: _Known) -> Iterator[tuple[str, str]]:
     yield (
         "training",
         (
-            f"{epochs} epochs, {describe_schedule(classifier.schedule)}, {loss.kind} loss; "
+            f"{epochs} epochs, {describe_schedule(classifier.schedule, known.findings.arithmetic)}, {loss.kind} loss; "
             f"pictures {describe_augmentation(classifier.augment)}"
         ),
     )
@@ -196,45 +191,19 @@ def _training(known: _Known) -> Iterator[tuple[str, str]]:
         if patience is None
         else f"the weights of the least tuning loss, stopped after {patience} epochs without a better one",
     )
-    teachers = known.manifest.provenance.teachers
-    if teachers:
-        yield "ensembling", f"learnt from the answers of {', '.join(teacher.label for teacher in teachers)}"
-    elif loss.teacher_weight > 0:
+    if loss.teacher_weight > 0:
         yield "ensembling", f"one network, {loss.teacher_weight:.0%} of its target what the folds' networks say"
     else:
         yield "ensembling", "none"
 
 
-def describe_schedule(schedule: Schedule) -> str:
-    """Say how weights were moved."""
-    average = "" if schedule.average is None else f", weights averaged at {schedule.average:g}"
-    return (
-        f"batches of {schedule.batch}, {schedule.optimiser} at a learning rate of {schedule.learning_rate:g} "
-        f"({schedule.pace}), weight decay {schedule.weight_decay:g}{average}, {schedule.precision}"
-    )
-
-
-def describe_augmentation(augment: AugmentRecipe) -> str:
-    """Say what training pictures went through."""
-    steps = (
-        (augment.rotation or augment.zoom or augment.shift or augment.shear, "reframed"),
-        (augment.flip, "mirrored"),
-        (augment.exposure, "re-exposed"),
-        (augment.sharpness, "resharpened"),
-        (augment.recompress, "recompressed"),
-        (augment.erase, "partly erased"),
-        (augment.mixup, "mixed"),
-        (augment.swap_surroundings, "put into another patient's surroundings"),
-        (augment.blank_lungs, "robbed of their lungs, with the target to be undecided"),
-    )
-    done = [words for strength, words in steps if strength > 0]
-    return f"at random {', '.join(done)}" if done else "left as they are"
-
-
 def _evaluation(known: _Known) -> Iterator[tuple[str, str]]:
     stressed = known.findings.stressed
     yield "metrics", "AUROC, sensitivity and specificity at two thresholds, calibration error, Brier score"
-    yield "uncertainty", "95 % intervals by drawing patients again; Wilson's for shares"
+    yield (
+        "uncertainty",
+        "95 % intervals by drawing patients again; where no error was seen, Wilson's over the patients",
+    )
     worst = known.findings.worst_stress
     yield (
         "robustness",
@@ -250,7 +219,13 @@ def _evaluation(known: _Known) -> Iterator[tuple[str, str]]:
             f"weights change it: {_WITHIN}"
         ),
     )
-    yield "internal data", known.manifest.evidence.method
+    yield (
+        "internal data",
+        (
+            f"{known.manifest.evidence.method}; calibration error, Brier score and operating points: "
+            f"{_CHOSEN_AND_MEASURED}"
+        ),
+    )
     yield "external data", _WITHIN
     yield "registration of a clinical trial", f"{NOT_REPORTED}; no clinical trial is claimed"
 
@@ -270,7 +245,8 @@ def _results(known: _Known) -> Iterator[tuple[str, str]]:
         "diagnostic performance",
         (
             f"rule out: {_point(points.rule_out)}; rule in: {_point(points.rule_in)}; probabilities hold at a "
-            f"prevalence of {BALANCED:.0%}, calibration error {findings.expected_calibration_error:.4f}"
+            f"prevalence of {BALANCED:.0%}, calibration error {findings.expected_calibration_error:.4f}; "
+            f"{_CHOSEN_AND_MEASURED}"
         ),
     )
     by_finding = "; ".join(f"{name} {value.in_words()}" for name, value in findings.by_finding.items())

@@ -5,8 +5,8 @@ prevalence; `prevalence` says which, since a hospital's is not that of a data se
 
 References
 ----------
-Platt J, Advances in Large Margin Classifiers 1999 (the fit, and targets a little inside 0 and 1); Guo C et al., ICML
-2017 (temperature); Elkan C, IJCAI 2001 (change of prevalence).
+Platt J, Advances in Large Margin Classifiers 1999 (the fit, and targets a little inside 0 and 1); Elkan C, IJCAI 2001
+(change of prevalence).
 """
 
 import math
@@ -60,13 +60,6 @@ def fit_calibration(labels: Labels, logits: Scores, *, prevalence: float | None 
     targets = _softened(labels)
     scale, bias = _newton(np.stack([logits, np.ones_like(logits)], axis=1), targets)
     return _checked(Calibration(scale=scale, bias=bias + _shift(labels, prevalence)))
-
-
-def fit_temperature(labels: Labels, logits: Scores, *, prevalence: float | None = None) -> Calibration:
-    """Fit the scale alone; the bias only carries a change of prevalence."""
-    check_cases(labels, logits)
-    (scale,) = _newton(logits[:, np.newaxis], _softened(labels))
-    return _checked(Calibration(scale=scale, bias=_shift(labels, prevalence)))
 
 
 def recalibrate(labels: Labels, probabilities: Scores, *, prevalence: float | None = None) -> Calibration | None:

@@ -13,7 +13,14 @@ RECIPE = NoveltyRecipe(outlier_share=0.01, distance_share=0.05, distance_slack=1
 
 def observed(embeddings: Tensor) -> Observed:
     nothing = np.zeros(len(embeddings))
-    return Observed(logits=nothing, peaks=nothing, outlier=nothing - 50.0, embeddings=embeddings, lung=nothing + 0.3)
+    return Observed(
+        logits=nothing,
+        peaks=nothing,
+        outlier=nothing - 50.0,
+        embeddings=embeddings,
+        lung=nothing + 0.3,
+        fills_frame=nothing > 0,
+    )
 
 
 def drawn(count: int, width: int, seed: int) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from made.labels import made_dataset
 from numpy.typing import NDArray
 
+from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import Estimate
 from lingula.radiology.study import Status
 from lingula.training.data.labelled import Part
@@ -19,7 +20,7 @@ from lingula.training.evidence.settle import Observed
 from lingula.training.evidence.weigh import effort_of, weigh
 from lingula.training.learning.journal import Epoch
 from lingula.training.probes.stress import STRESSES
-from lingula.training.recipe import Recipe
+from lingula.training.recipe import Precision, Recipe
 from lingula.training.recipe_file import read_recipe
 from lingula.training.statistics.calibrate import Calibration
 from lingula.training.statistics.metrics import auroc
@@ -53,6 +54,7 @@ def said(shift: NDArray[np.float64] | float = 0.0, *, folds: NDArray[np.int64] |
         is_probed=where != NOWHERE,
         blanked=np.where(where == NOWHERE, np.nan, np.cos(np.arange(PATIENTS))),
         novelty=np.where(np.arange(PATIENTS) < 12, 1.5, 0.5),
+        fills_frame=np.zeros(PATIENTS, np.bool_),
         folds=where,
     )
 
@@ -65,6 +67,7 @@ def seen(split: Split, *, sign: float = 1.0) -> Observed:
         outlier=logits,
         embeddings=torch.zeros(len(logits), 2),
         lung=np.full(len(logits), 0.3),
+        fills_frame=np.zeros(len(logits), np.bool_),
     )
 
 
@@ -116,9 +119,9 @@ def test_a_network_that_ranks_the_wrong_way_round_is_measured_without_operating_
     split = split_in(2)
     findings = weighed(said(folds=split.folds), split, sign=-1.0)
     assert findings.operating_points is None
-    assert any(note.startswith("not calibrated: higher logits mean pneumonia less often") for note in findings.notes)
+    assert findings.no_points.startswith("not calibrated: higher logits mean pneumonia less often")
     assert findings.auroc.value > 0.9
-    assert "  no operating points" in findings.lines()
+    assert f"  {findings.no_points}" in findings.lines()
 
 
 def test_promises_that_too_few_patients_can_keep_are_not_made() -> None:
@@ -126,7 +129,39 @@ def test_promises_that_too_few_patients_can_keep_are_not_made() -> None:
     points = RECIPE.operating_points.model_copy(update={"rule_out_sensitivity": 0.99})
     findings = weighed(said(folds=split.folds), split, recipe=RECIPE.model_copy(update={"operating_points": points}))
     assert findings.operating_points is None
-    assert any("too few to promise 0.99" in note for note in findings.notes)
+    assert "too few to promise 0.99" in findings.no_points
+    assert findings.notes == weighed(said(folds=split.folds), split).notes
+
+
+def test_only_the_reason_why_there_are_no_operating_points_refuses_a_package() -> None:
+    split = split_in(2, test=0.2)
+    findings = weighed(said(folds=np.where(split.folds < 2, split.folds, NOWHERE)), split, sign=-1.0)
+    assert findings.notes == ("the test part of 24 radiographs was not looked at",)
+    with pytest.raises(TrainingError, match=r"^no package is written: not calibrated: higher logits .*exchanged\?$"):
+        findings.chosen_points()
+    old = Findings.model_validate(findings.model_dump(exclude={"no_points", "arithmetic"}))
+    with pytest.raises(TrainingError, match="the test part of 24"):  # whose notes are all there is
+        old.chosen_points()
+
+
+def test_what_is_refused_is_a_share_with_an_interval_over_patients() -> None:
+    split = split_in(2)
+    one_each = weighed(said(folds=split.folds), split).false_refusal
+    pairs = replace(DATASET, patients=np.array([f"p{number // 12}" for number in range(PATIENTS)]))
+    in_dozens = weigh(RECIPE, pairs, split, said(folds=split.folds), seen(split), ())[0].false_refusal
+    assert one_each.value == in_dozens.value == pytest.approx(0.1)
+    assert in_dozens.high - in_dozens.low > 2 * (one_each.high - one_each.low)
+    nobody = weighed(replace(said(folds=split.folds), novelty=np.zeros(PATIENTS)), split).false_refusal
+    assert (nobody.value, nobody.low) == (0.0, 0.0)
+    assert nobody.high == pytest.approx(0.031, abs=0.001)  # Wilson's of 0 in 120
+
+
+@pytest.mark.parametrize(("lost", "is_said"), [(12, False), (13, True)])
+def test_lungs_that_were_not_found_are_counted(lost: int, is_said: bool) -> None:  # noqa: FBT001 - a parameter
+    split = split_in(2)
+    judged = replace(said(folds=split.folds), fills_frame=np.arange(PATIENTS) < lost)
+    note = "the lungs' box is the whole frame in 13 of 120 radiographs: the lung finder found no lungs there"
+    assert (note in weighed(judged, split).notes) is is_said
 
 
 def test_judging_the_part_that_calibrates_is_said_and_judging_the_test_part_needs_no_note() -> None:
@@ -170,6 +205,32 @@ def test_effort_adds_up_epochs_and_weighs_speed_by_time() -> None:
     )
     assert (effort.seconds, effort.shipped_seconds, effort.images_per_second) == (50, 30, 40)
     assert effort_of([]).images_per_second == 0
+
+
+def test_the_arithmetic_of_the_classifier_that_ships_is_kept() -> None:
+    def epoch(stage: str, fold: int | None, precision: Precision | None) -> Epoch:
+        return Epoch(
+            stage=stage,
+            fold=fold,
+            epoch=1,
+            epochs=1,
+            training_loss=0.5,
+            learning_rate=0.1,
+            seconds=1.0,
+            images_per_second=1.0,
+            precision=precision,
+        )
+
+    split = split_in(2)
+    history = [
+        epoch("lung finder", None, Precision.FP32),
+        epoch("classifier", 1, Precision.FP32),
+        epoch("classifier", None, None),
+        epoch("classifier", None, Precision.BF16),
+    ]
+    findings = weigh(RECIPE, DATASET, split, said(folds=split.folds), seen(split), history)[0]
+    assert findings.arithmetic == (Precision.BF16,)
+    assert Findings.model_validate_json(findings.model_dump_json()) == findings
 
 
 def test_predictions_carry_the_calibrated_probability_and_who_would_be_refused() -> None:

@@ -13,7 +13,14 @@ from made.crew import train_head
 from torch import Generator
 
 from lingula.errors import TrainingError
-from lingula.training.learning.devices import Crew, calculates_in_bf16, current_crew, one_ahead, said_of_arithmetic
+from lingula.training.learning.devices import (
+    Crew,
+    calculates_in_bf16,
+    current_crew,
+    one_ahead,
+    precision_of,
+    said_of_arithmetic,
+)
 from lingula.training.recipe import Precision
 
 TESTS = Path(__file__).parents[3]
@@ -123,7 +130,8 @@ def test_bfloat16_is_used_where_the_processor_has_it_unless_the_recipe_says(
     assert not calculates_in_bf16(processor, Precision.FP32)
     assert ("in bfloat16" in said_of_arithmetic(processor, Precision.AUTO)) is can
     assert ("no arithmetic for bfloat16" in said_of_arithmetic(processor, Precision.AUTO)) is not can
-    assert said_of_arithmetic(processor, Precision.FP32).endswith("in 32 bits")
+    assert said_of_arithmetic(processor, Precision.FP32) == "learning on the processor, 1 thread, in 32 bits"
+    assert precision_of(processor, Precision.AUTO) is (Precision.BF16 if can else Precision.FP32)
 
 
 @pytest.mark.parametrize("can", [True, False])

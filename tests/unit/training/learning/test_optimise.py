@@ -14,9 +14,11 @@ import torch
 from torch import Generator, Tensor, nn
 
 from lingula.errors import TrainingError
+from lingula.training.learning.devices import calculates_in_bf16
 from lingula.training.learning.journal import Epoch, unheard
 from lingula.training.learning.optimise import Course, Log, Watched, optimise
-from lingula.training.recipe import Schedule
+from lingula.training.networks import Classifier, build_classifier
+from lingula.training.recipe import NetworkRecipe, Precision, Schedule
 
 INPUTS = torch.randn(64, 4, generator=Generator().manual_seed(0))
 WANTED = (INPUTS @ torch.tensor([[1.0], [-2.0], [0.5], [0.0]])).tanh()
@@ -111,13 +113,32 @@ def test_without_patience_the_last_weights_are_kept_however_the_tuning_loss_went
     torch.testing.assert_close(network.state_dict(), tuning.seen[2], rtol=0, atol=0)
 
 
-def test_frozen_layers_stay_as_they_are_with_their_statistics() -> None:
-    network = small_network()
-    network[:2].requires_grad_(requires_grad=False)  # type: ignore[index] # a Sequential behind its plain name
+def test_what_a_network_keeps_still_stays_as_it_is_with_its_statistics() -> None:
+    pictures, wanted = torch.rand(8, 1, 32, 32), torch.rand(8, 1)
+
+    def looked(_: Generator, __: float) -> Iterator[Callable[[Classifier], Tensor]]:
+        yield lambda classifier: (classifier(pictures)[0] - wanted).square().mean()
+
+    recipe = {"side": 32, "widths": (8, 8, 8, 8), "blocks": (1, 1, 1, 1), "trainable": "head"}
+    network = build_classifier(NetworkRecipe.model_validate(recipe))
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    after = optimise(network, course(), schedule(average=None, weight_decay=0.1), 1, Log()).state_dict()
-    still = [name for name in before if torch.equal(before[name], after[name])]
-    assert still == [name for name in before if name.startswith(("0.", "1."))]
+    held = Course[Classifier](stage="test", batches=looked, steps=1, pictures=8)
+    after = optimise(network, held, schedule(average=None, weight_decay=0.1), 1, Log()).state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"pneumonia.weight", "pneumonia.bias"}
+
+
+def test_an_average_of_nothing_keeps_the_last_weights() -> None:
+    last, none = learnt(schedule(average=0.0), Log()), learnt(schedule(average=None), Log())
+    torch.testing.assert_close(last.state_dict(), none.state_dict(), rtol=0, atol=0)
+
+
+def test_every_epoch_says_what_it_calculated_in() -> None:
+    epochs = list[Epoch]()
+    learnt(schedule(epochs=1, precision="auto"), Log(journal=epochs.append))
+    learnt(schedule(epochs=1, precision="bf16"), Log(journal=epochs.append))
+    auto = Precision.BF16 if calculates_in_bf16(torch.device("cpu"), Precision.AUTO) else Precision.FP32
+    assert [epoch.precision for epoch in epochs] == [auto, Precision.BF16]
 
 
 def test_a_loss_that_is_no_number_ends_the_training_with_advice() -> None:

@@ -98,6 +98,21 @@ def test_the_last_layers_learn_if_asked() -> None:
     assert [norm.training for norm in norms] == [False] * (len(norms) - 1) + [True]
 
 
+@pytest.mark.parametrize(
+    ("made", "learning"), [({"package": "shipped"}, 0), ({"name": "resnet50", "trainable": 2}, 1), ({}, 16)]
+)
+def test_what_is_kept_still_stays_so_when_several_gpus_see_the_whole_batch(
+    made: dict[str, object], learning: int
+) -> None:
+    """torch puts other modules in the place of the batch norms; those must stand still as the first ones did."""
+    before = build_classifier(NetworkRecipe.model_validate(made))
+    after = nn.SyncBatchNorm.convert_sync_batchnorm(before).train()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+    norms = [layer for layer in after.modules() if isinstance(layer, nn.SyncBatchNorm)]
+    assert sum(norm.training for norm in norms) == learning
+    assert len(norms) >= 16
+    assert after.training
+
+
 def test_asking_for_more_layers_than_there_are_says_how_many_there_are() -> None:
     with pytest.raises(TrainingError, match="trainable = 14, but the base of vgg16 has 13 layers"):
         classifier("vgg16", trainable=14)

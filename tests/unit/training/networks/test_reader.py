@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from lingula.training.networks import MAP_SIDE, LungFinder, Reader, Settlement, bare_classifier, crop, lung_box
+from lingula.training.networks import (
+    MAP_SIDE,
+    LungFinder,
+    Reader,
+    Settlement,
+    bare_classifier,
+    crop,
+    fills_frame,
+    lung_box,
+)
 from lingula.training.recipe import NetworkRecipe, Sight
 
 
@@ -34,6 +43,12 @@ def test_a_speck_far_away_does_not_move_the_box() -> None:
 
 def test_without_lungs_the_box_is_the_whole_frame() -> None:
     assert lung_box(torch.zeros(1, 1, MAP_SIDE, MAP_SIDE))[0].tolist() == pytest.approx([0, 0, 1, 1], abs=1e-3)
+
+
+def test_a_box_that_is_nearly_the_whole_frame_is_told_from_one_around_lungs() -> None:
+    nearly = torch.tensor([[0.019, 0.0, 1.0, 0.981], [0.0, 0.021, 1.0, 1.0]])
+    found = torch.cat([lung_box(torch.zeros(1, 1, MAP_SIDE, MAP_SIDE)), lung_box(mask_with(8, 8, 48, 48)), nearly])
+    assert fills_frame(found).tolist() == [True, False, True, False]
 
 
 def test_the_crop_sees_nothing_outside_the_box() -> None:

@@ -6,7 +6,6 @@ from lingula.errors import TrainingError
 from lingula.training.statistics.calibrate import (
     Calibration,
     fit_calibration,
-    fit_temperature,
     sigmoid,
     with_prevalence,
 )
@@ -57,13 +56,6 @@ def test_a_perfect_ranking_does_not_become_certainty() -> None:
     assert np.isfinite(said).all()
     assert 0.9 < said.max() < 1
     assert 0 < said.min() < 0.1
-
-
-def test_temperature_has_no_bias() -> None:
-    made = fit_temperature(*overconfident(40_000, bias=0.0))
-
-    assert made.bias == 0
-    assert made.scale == pytest.approx(0.4, abs=0.02)
 
 
 def test_probabilities_hold_at_the_prevalence_asked_for() -> None:

@@ -7,7 +7,7 @@ inside the package's manifest.
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from lingula.modelpackage.gate import Gate
 from lingula.modelpackage.manifest import DataSource, Fraction, IntendedUse, Label
@@ -133,10 +133,20 @@ class NetworkRecipe(_Part):
     trainable: Literal["all", "head"] | int = Field(
         default="all", description="a number unfreezes that many layers with weights, counted from the end of the base"
     )
-    head: tuple[int, ...] = Field(default=(), description="widths of dense layers between the features and the answer")
-    dropout: Fraction = Field(default=0.0, description="share of the features left out at random, in the head")
+    head: tuple[PositiveInt, ...] = Field(
+        default=(), description="widths of dense layers between the features and the answer"
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the features left out at random, in the head")
     batch_norm: bool = Field(default=False, description="batch normalisation in the head")
     l2: float = Field(default=0.0, ge=0, description="penalty on the head's weights, added to the loss")
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> "NetworkRecipe":
+        if self.weights is not None and not self.pretrained:
+            raise ValueError(f"weights ({self.weights}) are taken only with pretrained = true")
+        if self.package is not None and self.pretrained:
+            raise ValueError(f"give either package ({self.package}) or pretrained, not both")
+        return self
 
 
 class LossRecipe(_Part):
@@ -160,7 +170,7 @@ class AugmentRecipe(_Part):
     rotation: float = Field(default=10.0, ge=0, description="degrees at most, either way")
     zoom: float = Field(default=0.12, ge=0, description="natural logarithm of the scale, at most, either way")
     shift: float = Field(default=0.06, ge=0, description="of the side, at most, either way")
-    shear: float = Field(default=0.08, ge=0, description="at most, either way")
+    shear: float = Field(default=0.08, ge=0, description="sideways per unit of height, at most, either way")
     flip: Fraction = Field(default=0.5, description="of the pictures are mirrored")
     exposure: float = Field(default=1.0, ge=0, description="strength of gamma, contrast, brightness and noise")
     sharpness: float = Field(default=1.0, ge=0, description="strength of blur and sharpening")

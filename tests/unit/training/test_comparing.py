@@ -18,13 +18,9 @@ from lingula.training.data.outcomes import Outcome
 from lingula.training.data.predictions import write_predictions
 from lingula.training.data.split import split_dataset, write_split
 from lingula.training.statistics.cases import Cases
-from lingula.training.statistics.metrics import (
-    average_precision,
-    brier_score,
-    clustered_delong_test,
-    decide,
-    delong_test,
-)
+from lingula.training.statistics.metrics import average_precision, decide
+from lingula.training.statistics.paired import clustered_delong_test, delong_test
+from lingula.training.statistics.reliability import brier_score
 
 
 def run(name: str, outcomes: Sequence[Outcome]) -> JudgedRun:

@@ -17,17 +17,14 @@ from lingula.modelpackage.manifest import Estimate
 from lingula.training.comparing.pairing import HALF, SIDES, PairMeasured, flagged, measure_pair
 from lingula.training.comparing.runs import JudgedRun
 from lingula.training.statistics.cases import Cases
+from lingula.training.statistics.intervals import Statistic, clustered_bootstraps, never_certain, never_flawless
 from lingula.training.statistics.metrics import (
     Confusion,
-    clustered_bootstraps,
     decision_statistic,
-    expected_calibration_error,
-    never_certain,
-    never_flawless,
     weighted_auroc,
     weighted_average_precision,
-    weighted_brier,
 )
+from lingula.training.statistics.reliability import expected_calibration_error, weighted_brier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +106,8 @@ def _measure_run(run: JudgedRun, seed: int) -> RunMeasured:
         patients=len(np.unique(cases.patients)),
         positives=int(cases.labels.sum()),
         without_band=len(cases) - len(banded),
-        auroc=_ranked(found["auroc"], cases),
-        average_precision=_ranked(found["average precision"], cases),
+        auroc=_ranked(found["auroc"], weighted_auroc, cases, seed),
+        average_precision=_ranked(found["average precision"], weighted_average_precision, cases, seed),
         sensitivity=at_point["sensitivity"],
         specificity=at_point["specificity"],
         accuracy=_widened(found["accuracy"], cases.patients),
@@ -133,8 +130,10 @@ def _at_own_point(banded: Cases, seed: int) -> dict[str, Estimate | None]:
     return {name: _widened(found[name], banded.patients[banded.labels == label]) for name, label, _ in SIDES}
 
 
-def _ranked(estimate: Estimate | None, cases: Cases) -> Estimate | None:
-    return None if estimate is None else never_flawless(estimate, cases.labels, cases.patients)
+def _ranked(estimate: Estimate | None, how: Statistic, cases: Cases, seed: int) -> Estimate | None:
+    if estimate is None:
+        return None
+    return never_flawless(estimate, how, cases.labels, cases.probabilities, cases.patients, seed=seed)
 
 
 def _widened(estimate: Estimate | None, patients: NDArray[np.str_]) -> Estimate | None:

@@ -17,19 +17,9 @@ from numpy.typing import NDArray
 from lingula.radiology.study import Band
 from lingula.training.comparing.runs import JudgedRun, Pair, matched
 from lingula.training.statistics.cases import Cases
-from lingula.training.statistics.metrics import (
-    Confusion,
-    Labels,
-    Measure,
-    PairedTest,
-    Scores,
-    auroc,
-    clustered_delong_test,
-    clustered_difference,
-    decision_statistic,
-    delong_test,
-    weighted_auroc,
-)
+from lingula.training.statistics.intervals import Labels, Scores
+from lingula.training.statistics.metrics import Confusion, Measure, auroc, decision_statistic, weighted_auroc
+from lingula.training.statistics.paired import PairedTest, clustered_delong_test, clustered_difference, delong_test
 
 HALF = 0.5
 SIDES: tuple[tuple[str, int, Measure], ...] = (

@@ -15,7 +15,7 @@ from lingula.training.comparing.runs import JudgedRun
 from lingula.training.data.out_folder import make_out_folder
 from lingula.training.evaluation.result import write_estimate
 from lingula.training.figures import Named, Scored, draw_precision_recall, draw_roc, draw_roc_corner
-from lingula.training.statistics.metrics import PairedTest
+from lingula.training.statistics.paired import PairedTest
 
 Row = tuple[str, ...]
 _NO_BANDS = "no bands"

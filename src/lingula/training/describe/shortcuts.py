@@ -26,7 +26,8 @@ from lingula.training.describe.lungs import Seen, crop_lungs, lung_boxes, paint_
 from lingula.training.describe.properties import Properties, border_pixels, radial_spectrum, thumbnails
 from lingula.training.describe.result import Audit, Clue, Shows
 from lingula.training.describe.sayings import conclude, mean_of, too_few, unvaried
-from lingula.training.statistics.metrics import Scores, auroc_interval
+from lingula.training.statistics.intervals import Scores
+from lingula.training.statistics.metrics import auroc_interval
 
 MOST = 10_000
 """Radiographs looked at; more would take long and change nothing."""

@@ -20,12 +20,12 @@ from lingula.training.statistics.intervals import (
     Scores,
     Statistic,
     clustered_bootstrap,
-    clustered_difference,
     never_certain,
     never_flawless,
     wilson_interval,
 )
 from lingula.training.statistics.metrics import Confusion, decision_statistic, weighted_auroc
+from lingula.training.statistics.paired import clustered_difference
 
 LEAST_OF_EACH = 5  # studies with and without pneumonia by the verdicts; with fewer no number is worth its interval
 LEANING = (
@@ -212,7 +212,10 @@ def _compared(
     if judged is not None:
         serving, shadow = never_certain(serving, judged), never_certain(shadow, judged)
     else:
-        serving, shadow = (never_flawless(one, labels, studies) for one in (serving, shadow))
+        serving, shadow = (
+            never_flawless(one, statistic, labels, said, studies, seed=seed)
+            for one, said in zip((serving, shadow), scores, strict=True)
+        )
     return Measured(name=name, serving=serving, shadow=shadow, difference=test.difference, p_value=test.p_value)
 
 

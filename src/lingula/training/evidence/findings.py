@@ -44,6 +44,8 @@ class Findings(BaseModel):
         Of each pair of networks on its own radiographs.
     accuracy
         Of the judging networks' own sigmoids at 0.5, nothing calibrated or chosen.
+    probed_auroc
+        Of the radiographs that were judged under stress too, unchanged; None where those are all.
     operating_points
         None where none could be chosen; there is no package then.
     no_points
@@ -64,6 +66,7 @@ class Findings(BaseModel):
     fold_aurocs: tuple[float, ...]
     accuracy: Estimate
     by_finding: dict[str, Estimate]
+    probed_auroc: Estimate | None = None
     stressed: dict[str, Estimate]
     lungs_blanked: Estimate
     false_refusal: Estimate
@@ -124,6 +127,7 @@ class Findings(BaseModel):
             f"  AUROC {self.auroc.in_words()}" + self._by_folds(),
             f"  accuracy at probability 0.5, before calibration, {self.accuracy.in_words()}",
             *(f"  AUROC {name} against normal {value.in_words()}" for name, value in self.by_finding.items()),
+            *self._unchanged(),
             *(f"  AUROC {name} {value.in_words()}" for name, value in self.stressed.items()),
             f"  AUROC with the lungs blanked out {self.lungs_blanked.in_words()}",
             f"  real radiographs refused {self.false_refusal.in_words()}",
@@ -140,6 +144,10 @@ class Findings(BaseModel):
         if len(self.fold_aurocs) == 1:
             return ""
         return f"; mean of the folds {self.mean_auroc:.4f}, worst {min(self.fold_aurocs):.4f}"
+
+    def _unchanged(self) -> list[str]:
+        found = self.probed_auroc
+        return [] if found is None else [f"  AUROC unchanged, of the radiographs probed {found.in_words()}"]
 
     def _points(self) -> list[str]:
         if self.operating_points is None:

@@ -17,18 +17,17 @@ from lingula.training.evidence.settle import Observed
 from lingula.training.learning.journal import Epoch
 from lingula.training.recipe import Precision, Recipe, Sight
 from lingula.training.statistics.calibrate import Calibration, fit_calibration
-from lingula.training.statistics.intervals import Scores, Weights, clustered_bootstrap, never_certain
-from lingula.training.statistics.metrics import (
-    Confusion,
+from lingula.training.statistics.intervals import (
     Labels,
-    auroc,
-    brier_score,
-    decision_statistic,
-    expected_calibration_error,
+    Scores,
+    Weights,
+    clustered_bootstrap,
+    never_certain,
     never_flawless,
-    weighted_auroc,
 )
+from lingula.training.statistics.metrics import Confusion, auroc, decision_statistic, weighted_auroc
 from lingula.training.statistics.operating_point import choose_operating_points
+from lingula.training.statistics.reliability import brier_score, expected_calibration_error
 
 _UNCALIBRATED = Calibration(scale=1.0, bias=0.0)
 _LOST = 0.1  # of the radiographs without a box of their own: more is no matter of single pictures
@@ -59,16 +58,13 @@ def weigh(
         fold_aurocs=_fold_aurocs(dataset, judged),
         accuracy=clustered_bootstrap(_OWN_ANSWER, labels, judged.logits[rows], patients, seed=recipe.seed),
         by_finding=_by_finding(dataset, judged, recipe),
+        probed_auroc=None if judged.is_probed[rows].all() else _ranking(dataset, judged.logits, judged.probed, recipe),
         stressed={name: _ranking(dataset, logits, judged.probed, recipe) for name, logits in judged.stressed.items()},
         lungs_blanked=_ranking(dataset, judged.blanked, judged.probed, recipe),
         false_refusal=_refused(dataset, judged, recipe),
         tuning_radiographs=len(tuned),
         tuning_patients=len(set(tuned_patients.tolist())),
-        tuning_auroc=never_flawless(
-            clustered_bootstrap(weighted_auroc, tuned, probabilities, tuned_patients, seed=recipe.seed),
-            tuned,
-            tuned_patients,
-        ),
+        tuning_auroc=_auroc(tuned, probabilities, tuned_patients, recipe.seed),
         expected_calibration_error=expected_calibration_error(tuned, probabilities, prevalence=BALANCED),
         brier_score=brier_score(tuned, probabilities, prevalence=BALANCED),
         operating_points=points,
@@ -169,5 +165,9 @@ def _by_finding(dataset: Dataset, judged: Judged, recipe: Recipe) -> dict[str, E
 def _ranking(dataset: Dataset, logits: NDArray[np.float64], rows: Rows, recipe: Recipe) -> Estimate:
     """Give the AUROC of the logits (N,) of some rows."""
     labels, patients = dataset.labels[rows], dataset.patients[rows]
-    drawn = clustered_bootstrap(weighted_auroc, labels, logits[rows], patients, seed=recipe.seed)
-    return never_flawless(drawn, labels, patients)
+    return _auroc(labels, logits[rows], patients, recipe.seed)
+
+
+def _auroc(labels: Labels, scores: Scores, patients: NDArray[np.str_], seed: int) -> Estimate:
+    drawn = clustered_bootstrap(weighted_auroc, labels, scores, patients, seed=seed)
+    return never_flawless(drawn, weighted_auroc, labels, scores, patients, seed=seed)

@@ -16,8 +16,9 @@ from lingula.training.statistics.curves import (
     roc_points,
     roc_with_band,
 )
+from lingula.training.statistics.intervals import Labels, Scores
 from lingula.training.statistics.measures import PointMeasured
-from lingula.training.statistics.metrics import Labels, ReliabilityBin, Scores
+from lingula.training.statistics.reliability import ReliabilityBin
 
 _BARS = 20
 _HEADROOM = 1.3  # above the highest bar, for the legend

@@ -4,6 +4,7 @@ Nothing but tensors is read (no pickled code), and every tensor's name and shape
 """
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,18 @@ from torch import Tensor, nn
 
 from lingula.errors import TrainingError
 
+_UNREADABLE = (  # what torch's reader raises for a file that is no whole file of tensors
+    OSError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    AssertionError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    struct.error,
+    pickle.UnpicklingError,
+)
 PUBLISHED = {
     "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
     "resnet50": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
@@ -31,7 +44,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return _read_safetensors(path)
         read = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except _UNREADABLE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it holds no plain weights"
         raise TrainingError(
             f"[classifier.network] weights: {path} cannot be read: {reason}; name a .pth or .safetensors file"

@@ -16,8 +16,9 @@ from lingula.modelpackage.manifest import Estimate, Manifest
 from lingula.radiology.radiograph import Pixels
 from lingula.training.probes.sample import LUNG, Judge, Sample, Told, enlarged
 from lingula.training.probes.stress import STRESSES, blank_lungs, blank_outside
-from lingula.training.statistics.intervals import Scores, clustered_difference
+from lingula.training.statistics.intervals import Scores
 from lingula.training.statistics.metrics import auroc_interval, decide, weighted_auroc
+from lingula.training.statistics.paired import clustered_difference
 
 _UNCHANGED = "as they are"
 _WITHOUT_LUNGS, _LUNGS_ONLY = "lungs blanked", "all but the lungs blanked"

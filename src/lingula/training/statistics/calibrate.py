@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
-from lingula.training.statistics.metrics import Labels, Scores, check_cases
+from lingula.training.statistics.intervals import Labels, Scores, check_cases
 from lingula.training.statistics.reliability import log_odds
 
 _STEPS = 100

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lingula.training.statistics.intervals import clustered_band
-from lingula.training.statistics.metrics import Labels, Scores, Weights, check_cases, weighted_by_score
+from lingula.training.statistics.intervals import Labels, Scores, Weights, check_cases, clustered_band
+from lingula.training.statistics.metrics import weighted_by_score
 
 PLACES = 101
 """At how many places along a curve its band is given."""

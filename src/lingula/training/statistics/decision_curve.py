@@ -21,8 +21,8 @@ from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import Estimate
 from lingula.training.statistics.calibrate import Calibration, with_prevalence
 from lingula.training.statistics.cases import Cases
+from lingula.training.statistics.intervals import Labels, Scores, Statistic, Weights, clustered_band
 from lingula.training.statistics.measures import BALANCED, PREVALENCES
-from lingula.training.statistics.metrics import Labels, Scores, Statistic, Weights, clustered_band
 
 LEAST_ODDS, MOST_ODDS = 1 / 20, 1 / 2
 """The range of odds: one missed pneumonia against twenty or two needless looks."""

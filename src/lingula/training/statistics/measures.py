@@ -11,29 +11,33 @@ from numpy.typing import NDArray
 
 from lingula.modelpackage.manifest import Estimate, OperatingPoints
 from lingula.training.statistics.calibrate import Calibration, recalibrate
-from lingula.training.statistics.metrics import (
-    BrierParts,
-    Confusion,
-    Decisions,
+from lingula.training.statistics.intervals import (
     Labels,
-    Measure,
-    ReliabilityBin,
     Scores,
     Statistic,
-    auroc_interval,
-    brier_parts,
-    brier_score,
     clustered_bootstraps,
-    decide,
-    decision_statistic,
-    expected_calibration_error,
-    log_loss,
     never_certain,
     never_flawless,
+)
+from lingula.training.statistics.metrics import (
+    Confusion,
+    Decisions,
+    Measure,
+    auroc_interval,
+    decide,
+    decision_statistic,
     predictive_values,
-    reliability_bins,
     weighted_auroc,
     weighted_average_precision,
+)
+from lingula.training.statistics.reliability import (
+    BrierParts,
+    ReliabilityBin,
+    brier_parts,
+    brier_score,
+    expected_calibration_error,
+    log_loss,
+    reliability_bins,
     weighted_brier,
 )
 
@@ -125,12 +129,16 @@ def measure(
     for name, _, threshold in named:
         statistics |= {f"{name}/{what}": decision_statistic(threshold, how) for what, how in _MEASURES.items()}
     found = clustered_bootstraps(statistics, labels, probabilities, patients, seed=seed)
+
+    def ranked(made: Estimate | None, how: Statistic) -> Estimate | None:
+        return None if made is None else never_flawless(made, how, labels, probabilities, patients, seed=seed)
+
     return Measured(
         radiographs=len(labels),
         patients=len(np.unique(patients)),
         positives=int(labels.sum()),
-        auroc=_ranked(found["auroc"], labels, patients),
-        average_precision=_ranked(found["average precision"], labels, patients),
+        auroc=ranked(found["auroc"], weighted_auroc),
+        average_precision=ranked(found["average precision"], weighted_average_precision),
         brier=found["brier"],
         brier_balanced=brier_score(labels, probabilities, prevalence=BALANCED),
         calibration_error=expected_calibration_error(labels, probabilities),
@@ -144,10 +152,6 @@ def measure(
             for (name, intended, _), made in zip(named, decisions, strict=True)
         ),
     )
-
-
-def _ranked(found: Estimate | None, labels: Labels, patients: NDArray[np.str_]) -> Estimate | None:
-    return None if found is None else never_flawless(found, labels, patients)
 
 
 def _point(

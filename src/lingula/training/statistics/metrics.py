@@ -19,69 +19,13 @@ from numpy.typing import NDArray
 from lingula.modelpackage.manifest import Estimate
 from lingula.training.statistics.intervals import (
     Labels,
-    PairedTest,
     Scores,
     Statistic,
     Weights,
     check_cases,
-    clustered_band,
-    clustered_bootstrap,
     clustered_bootstraps,
-    clustered_delong_test,
-    clustered_difference,
-    delong_test,
-    never_certain,
     never_flawless,
-    wilson_interval,
 )
-from lingula.training.statistics.reliability import (
-    BrierParts,
-    ReliabilityBin,
-    brier_parts,
-    brier_score,
-    expected_calibration_error,
-    log_loss,
-    reliability_bins,
-    weighted_brier,
-)
-
-__all__ = [
-    "BrierParts",
-    "Confusion",
-    "Decisions",
-    "Labels",
-    "Measure",
-    "PairedTest",
-    "ReliabilityBin",
-    "Scores",
-    "Statistic",
-    "Weights",
-    "auroc",
-    "auroc_interval",
-    "average_precision",
-    "brier_parts",
-    "brier_score",
-    "check_cases",
-    "clustered_band",
-    "clustered_bootstrap",
-    "clustered_bootstraps",
-    "clustered_delong_test",
-    "clustered_difference",
-    "decide",
-    "decision_statistic",
-    "delong_test",
-    "expected_calibration_error",
-    "log_loss",
-    "never_certain",
-    "never_flawless",
-    "predictive_values",
-    "reliability_bins",
-    "weighted_auroc",
-    "weighted_average_precision",
-    "weighted_brier",
-    "weighted_by_score",
-    "wilson_interval",
-]
 
 
 def auroc(labels: Labels, scores: Scores) -> float:
@@ -96,7 +40,7 @@ def auroc(labels: Labels, scores: Scores) -> float:
 def auroc_interval(labels: Labels, scores: Scores, patients: NDArray[np.str_], *, seed: int = 0) -> Estimate | None:
     """Give the AUROC with its interval over resampled patients (N,), never without width; None where undefined."""
     found = clustered_bootstraps({"auroc": weighted_auroc}, labels, scores, patients, seed=seed)["auroc"]
-    return None if found is None else never_flawless(found, labels, patients)
+    return None if found is None else never_flawless(found, weighted_auroc, labels, scores, patients, seed=seed)
 
 
 def average_precision(labels: Labels, scores: Scores) -> float:

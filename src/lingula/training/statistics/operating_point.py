@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import Estimate, OperatingPoint, OperatingPoints
-from lingula.training.statistics.intervals import clustered_bootstrap, never_certain
-from lingula.training.statistics.metrics import Confusion, Labels, Measure, Scores, check_cases, decision_statistic
+from lingula.training.statistics.intervals import Labels, Scores, check_cases, clustered_bootstrap, never_certain
+from lingula.training.statistics.metrics import Confusion, Measure, decision_statistic
 
 _EXACT = 1e-9  # of a radiograph: 0.02 * 50 is one, whatever floating point makes of it
 

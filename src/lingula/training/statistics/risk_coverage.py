@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lingula.errors import TrainingError
 from lingula.modelpackage.manifest import Estimate
 from lingula.training.statistics.cases import Cases
-from lingula.training.statistics.metrics import (
+from lingula.training.statistics.intervals import (
     Labels,
     Scores,
     Statistic,
@@ -24,8 +24,8 @@ from lingula.training.statistics.metrics import (
     clustered_band,
     clustered_bootstraps,
     never_certain,
-    weighted_by_score,
 )
+from lingula.training.statistics.metrics import weighted_by_score
 from lingula.training.statistics.reliability import log_odds
 
 COVERAGES = (1.0, 0.95, 0.9)

@@ -21,7 +21,7 @@ from lingula.modelpackage.manifest import Estimate, OperatingPoints
 from lingula.training.data.labelled import LABEL_NAMES
 from lingula.training.data.outcomes import Outcome
 from lingula.training.statistics.cases import Cases
-from lingula.training.statistics.metrics import (
+from lingula.training.statistics.intervals import (
     Labels,
     Scores,
     Statistic,
@@ -29,8 +29,8 @@ from lingula.training.statistics.metrics import (
     clustered_bootstraps,
     never_certain,
     never_flawless,
-    weighted_auroc,
 )
+from lingula.training.statistics.metrics import weighted_auroc
 
 FEWEST = 20
 """Radiographs of a label below which its numbers are not computed."""
@@ -224,7 +224,8 @@ def _described(group: _Group, cases: Cases, found: dict[str, Estimate | None]) -
         if (estimate := found[f"{side}_{point}"]) is not None:
             found[f"{side}_{point}"] = never_certain(estimate, patients[group.rows & (labels == label)])
     if (estimate := found["auroc"]) is not None:
-        found["auroc"] = never_flawless(estimate, labels[group.ranked], patients[group.ranked])
+        rows, scores = group.ranked, cases.probabilities
+        found["auroc"] = never_flawless(estimate, weighted_auroc, labels[rows], scores[rows], patients[rows])
     positives, negatives = (int((group.ranked & (labels == label)).sum()) for label in (1, 0))
     return Subgroup(
         kind=group.kind,

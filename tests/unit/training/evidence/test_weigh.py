@@ -111,6 +111,10 @@ def test_stress_and_blanked_lungs_are_weighed_on_what_was_asked_of_and_the_note_
     assert {name: value.value for name, value in findings.stressed.items()} == pytest.approx(
         dict.fromkeys(STRESSES, right)
     )
+    assert findings.probed_auroc is not None
+    assert findings.probed_auroc.value == pytest.approx(right)
+    assert any("AUROC unchanged, of the radiographs probed" in line for line in findings.lines())
+    assert weighed(whole, split).probed_auroc is None
     assert "stress and blanked lungs were judged on 40 of 120 radiographs" in findings.notes
     assert not any("were judged on" in note for note in weighed(whole, split).notes)
 

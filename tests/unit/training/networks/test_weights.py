@@ -59,7 +59,18 @@ def test_weights_of_another_shape_are_refused_and_nothing_is_loaded() -> None:
     assert all(torch.equal(value, before[name]) for name, value in base.state_dict().items())
 
 
-@pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"no weights", "holds no plain weights")])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file"),
+        (b"", "holds no plain weights"),
+        (b"junk", "holds no plain weights"),
+        (b"no weights", "holds no plain weights"),
+        (b"<!doctype html><title>Not found</title>", "holds no plain weights"),
+        (b"PK\x03\x04" + bytes(60), "holds no plain weights"),
+        (b"\x80\x02K\x01h\x07.", "holds no plain weights"),
+    ],
+)
 def test_an_unreadable_file_is_named(content: bytes | None, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     if content is not None:

@@ -9,7 +9,9 @@ from lingula.training.statistics.calibrate import (
     sigmoid,
     with_prevalence,
 )
-from lingula.training.statistics.metrics import Labels, Scores, auroc, expected_calibration_error
+from lingula.training.statistics.intervals import Labels, Scores
+from lingula.training.statistics.metrics import auroc
+from lingula.training.statistics.reliability import expected_calibration_error
 
 
 def overconfident(count: int = 4000, *, scale: float = 0.4, bias: float = 0.7, seed: int = 0) -> tuple[Labels, Scores]:

@@ -4,23 +4,16 @@ from made.labels import made_scores
 from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
-from lingula.training.statistics.metrics import (
-    Confusion,
+from lingula.training.statistics.intervals import (
     Labels,
-    PairedTest,
     Scores,
     Weights,
-    auroc,
-    auroc_interval,
     clustered_band,
     clustered_bootstrap,
-    clustered_delong_test,
-    clustered_difference,
-    decision_statistic,
-    delong_test,
-    weighted_auroc,
     wilson_interval,
 )
+from lingula.training.statistics.metrics import Confusion, auroc, auroc_interval, decision_statistic, weighted_auroc
+from lingula.training.statistics.paired import PairedTest, clustered_delong_test, clustered_difference, delong_test
 
 
 @pytest.mark.parametrize(
@@ -165,24 +158,32 @@ def test_limits_of_many_values_at_once_are_those_of_each() -> None:
     assert np.isnan([low[1], high[1]]).all()
 
 
-def test_a_flawless_ranking_is_as_sure_as_its_rarer_label_has_patients() -> None:
-    labels = np.array([0] * 4 + [1] * 12)
-    scores, patients = labels / 2, np.arange(16).astype(np.str_)
+def test_a_flawless_ranking_is_never_surer_than_one_with_the_least_flaw() -> None:
+    labels = np.array([0] * 20 + [1] * 20)
+    scores, patients = np.linspace(0, 1, 40), np.arange(40).astype(np.str_)
+    flawed = scores.copy()
+    flawed[[19, 20]] = scores[[20, 19]]
 
-    few = auroc_interval(labels, scores, patients)
-    many = auroc_interval(np.tile(labels, 10), np.tile(scores, 10), np.arange(160).astype(np.str_))
-    one_patient_each = auroc_interval(labels, scores, labels.astype(np.str_))
-    reversed_ = auroc_interval(labels, -scores, patients)
+    best, least = auroc_interval(labels, scores, patients), auroc_interval(labels, flawed, patients)
+    worst = auroc_interval(labels, -scores, patients)
 
-    assert few is not None
-    assert (few.value, few.high) == (1.0, 1.0)
-    assert few.low == pytest.approx(wilson_interval(4, 4)[0])
-    assert many is not None
-    assert many.low == pytest.approx(wilson_interval(40, 40)[0])
-    assert one_patient_each is None or one_patient_each.low == pytest.approx(wilson_interval(1, 1)[0])
-    assert reversed_ is not None
-    assert reversed_.low == 0.0
-    assert reversed_.high == pytest.approx(wilson_interval(0, 4)[1])
+    assert best is not None
+    assert least is not None
+    assert worst is not None
+    assert (best.value, best.high) == (1.0, 1.0)
+    assert best.low == least.low < least.value < 1.0
+    assert (worst.value, worst.low) == (0.0, 0.0)
+    assert worst.high == pytest.approx(1.0 - best.low)
+
+
+def test_a_flawless_ranking_of_few_is_less_sure_than_one_of_many() -> None:
+    def lowest(count: int) -> float:
+        labels = np.array([0] * count + [1] * count)
+        found = auroc_interval(labels, np.linspace(0, 1, 2 * count), np.arange(2 * count).astype(np.str_))
+        assert found is not None
+        return found.low
+
+    assert lowest(4) < 0.8 < lowest(20) < 0.99 < lowest(200) < 1.0
 
 
 def test_a_ranking_of_ties_is_certainly_one_half() -> None:

@@ -11,14 +11,12 @@ from lingula.training.statistics.metrics import (
     Confusion,
     auroc,
     average_precision,
-    brier_score,
     decide,
-    expected_calibration_error,
     predictive_values,
-    reliability_bins,
     weighted_auroc,
     weighted_average_precision,
 )
+from lingula.training.statistics.reliability import brier_score, expected_calibration_error, reliability_bins
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 0])
 SCORES = np.array([0.1, 0.2, 0.3, 0.6, 0.3, 0.5, 0.7, 0.8, 0.9, 0.5])

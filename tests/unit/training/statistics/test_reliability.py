@@ -3,9 +3,8 @@ import pytest
 from sklearn import metrics as reference  # type: ignore[import-untyped]  # ships no annotations
 
 from lingula.errors import TrainingError
-from lingula.training.statistics.metrics import (
-    Labels,
-    Scores,
+from lingula.training.statistics.intervals import Labels, Scores
+from lingula.training.statistics.reliability import (
     brier_parts,
     brier_score,
     expected_calibration_error,

@@ -24,7 +24,7 @@ from lingula.training.figures import (
 )
 from lingula.training.page import Html, figure
 from lingula.training.statistics.measures import BALANCED, Measured
-from lingula.training.statistics.metrics import reliability_bins
+from lingula.training.statistics.reliability import reliability_bins
 
 _COLUMN = 400  # a wider chart has a row of its own
 _AT_RULE_OUT: dict[str, GroupMeasure] = {"sensitivity": "sensitivity_rule_out", "specificity": "specificity_rule_out"}

@@ -4,9 +4,6 @@ Everything a run makes lies in its folder and is made once: a run that was kille
 `export_run` can be repeated without training.
 """
 
-import contextlib
-import ctypes
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +27,7 @@ from lingula.training.evidence.judging import Judged
 from lingula.training.evidence.settle import Looker, settle, strange_logits
 from lingula.training.evidence.weigh import weigh
 from lingula.training.figures import draw_history
-from lingula.training.learning.devices import current_crew, said_of_arithmetic
+from lingula.training.learning.devices import current_crew, keep_freed_memory, said_of_arithmetic
 from lingula.training.learning.journal import Journal, Progress, read_history
 from lingula.training.learning.material import gather
 from lingula.training.learning.stages import Lesson, Listeners, Networks, TrainingMaterial, train_networks
@@ -51,8 +48,6 @@ from lingula.training.recipe_file import parse_recipe, read_recipe, resolve_reci
 
 Say = Callable[[str], None]
 _PARITY_PICTURES = 200  # at most
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-_TWO_GIGABYTES = 2_000_000_000  # bytes, below the greatest C int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,15 +145,6 @@ def train_run(run: Run, *, progress: Progress, say: Say, environment: Mapping[st
     for line in findings.lines():
         say(line)
     return findings
-
-
-def keep_freed_memory() -> None:
-    """Ask glibc to keep large freed blocks: giving each batch's tensors back and fetching them again costs 15 %."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to gain, nothing lost
-            library = ctypes.CDLL("libc.so.6")
-            library.mallopt(_M_TRIM_THRESHOLD, _TWO_GIGABYTES)
-            library.mallopt(_M_MMAP_THRESHOLD, _TWO_GIGABYTES)
 
 
 def _material(run: Run, recipe: Recipe, say: Say) -> TrainingMaterial:

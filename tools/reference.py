@@ -1,4 +1,4 @@
-"""Write the pages of ``docs/reference`` that follow from the code: settings, command line, errors.
+"""Write the pages of ``docs/reference`` that follow from the code: settings, command line, recipes, errors.
 
 ``make reference`` writes them; a test compares them, so that a page never says what the program does not do.
 """
@@ -20,6 +20,7 @@ from lingula.doors.http.problems import problem_of
 from lingula.errors import LingulaError
 from lingula.modelpackage.manifest import Manifest
 from lingula.settings import PREFIX, Settings
+from tools.recipe_reference import recipe_page
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 MADE = "<!-- Made by `make reference`; change the code, not this page. -->\n"
@@ -50,6 +51,7 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "cli.md": cli_page(),
         "errors.md": errors_page(),
+        "recipe.md": recipe_page(MADE),
         "manifest.schema.json": json.dumps(Manifest.model_json_schema(), indent=2) + "\n",
     }
 

@@ -142,7 +142,7 @@ def said_of_arithmetic(device: torch.device, precision: Precision) -> str:
     if calculates_in_bf16(device, precision):
         return f"learning on {place}, in bfloat16"
     why = (
-        "; it has no arithmetic for bfloat16, which is two to four times as fast" if precision is Precision.AUTO else ""
+        "; it has no arithmetic for bfloat16, which would be faster" if precision is Precision.AUTO else ""
     )
     return f"learning on {place}, in 32 bits{why}"
 

@@ -57,14 +57,14 @@ def _form(digits: int, *, signed: bool) -> str:
 class IntendedUse(_Part):
     """What the package may be used on; everything else is `not eligible`, never quietly assessed."""
 
-    statement: str
-    population: str
-    age_years_min: float = Field(ge=0)
-    age_years_max: float = Field(gt=0)
+    statement: str = Field(description="what it is for, in one sentence that people see")
+    population: str = Field(description="whose radiographs it was made from and measured on")
+    age_years_min: float = Field(ge=0, description="younger patients are not assessed")
+    age_years_max: float = Field(gt=0, description="older patients are not assessed")
     modalities: tuple[str, ...] = Field(description="Modality (0008,0060) values, e.g. CR, DX")
     body_parts: tuple[str, ...] = Field(description="Body Part Examined (0018,0015) values")
     view_positions: tuple[str, ...] = Field(description="View Position (0018,5101) values")
-    exclusions: tuple[str, ...]
+    exclusions: tuple[str, ...] = Field(description="what it is not for, each in a few words")
 
 
 class Preprocessing(_Part):
@@ -94,9 +94,9 @@ class TensorSpec(_Part):
 class Label(_Part):
     """What the probability is the probability of."""
 
-    name: str
-    definition: str
-    reference_standard: str
+    name: str = Field(description="one or two words")
+    definition: str = Field(description="what a radiograph with label 1 shows")
+    reference_standard: str = Field(description="who said so, how many of them, and how they settled disagreement")
 
 
 class OperatingPoint(_Part):
@@ -178,14 +178,19 @@ class Gate(_Part):
     without a new digest. `lingula.modelpackage.gate.shortfalls` is the only judge. What is not given asks for nothing.
     """
 
-    auroc_at_least: Fraction = 0.0
+    auroc_at_least: Fraction = Field(default=0.0, description="of radiographs that no judging network learnt from")
     sensitivity_at_least: Fraction = Field(default=0.0, description="measured at the rule-out point")
     specificity_at_least: Fraction = Field(default=0.0, description="measured at the rule-out point")
-    calibration_error_at_most: Fraction = 1.0
-    worst_stress_auroc_at_least: Fraction = 0.0
-    lungs_blanked_auroc_at_most: Fraction = 1.0
-    false_refusal_at_most: Fraction = 1.0
-    parity_at_most: float = Field(default=1e-4, ge=0)
+    calibration_error_at_most: Fraction = Field(
+        default=1.0,
+        description="mean distance of probability and share on the tuning set, both labels weighing the same",
+    )
+    worst_stress_auroc_at_least: Fraction = Field(default=0.0, description="under the change that costs most")
+    lungs_blanked_auroc_at_most: Fraction = Field(default=1.0, description="0.5 is left of an honest model")
+    false_refusal_at_most: Fraction = Field(default=1.0, description="share of real radiographs that are not eligible")
+    parity_at_most: float = Field(
+        default=1e-4, ge=0, description="greatest difference of probability between the framework and the graph"
+    )
 
 
 class Forebear(_Part):
@@ -198,10 +203,10 @@ class Forebear(_Part):
 class DataSource(_Part):
     """Radiographs that took part in training, with their licence."""
 
-    name: str
-    citation: str
-    licence: str
-    instances: int
+    name: str = Field(description="what the radiographs are called")
+    citation: str = Field(description="where they are published, or who approved their use")
+    licence: str = Field(description="SPDX name or words")
+    instances: int = Field(description="how many radiographs")
 
 
 class Provenance(_Part):

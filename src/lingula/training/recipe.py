@@ -73,7 +73,9 @@ class Schedule(_Part):
     batch: int = Field(gt=0, description="pictures in one step")
     learning_rate: float = Field(gt=0, description="size of a step, at its greatest")
     weight_decay: float = Field(default=0.0, ge=0, description="of the optimiser")
-    optimiser: Literal["adamw", "adam", "sgd", "nadam", "adadelta", "rmsprop"] = "adamw"
+    optimiser: Literal["adamw", "adam", "sgd", "nadam", "adadelta", "rmsprop"] = Field(
+        default="adamw", description="what takes the steps, each with its usual constants"
+    )
     pace: Literal["cosine", "constant", "one-cycle", "step", "plateau"] = Field(
         default="cosine", description="how the learning rate moves after the warm-up"
     )
@@ -93,7 +95,7 @@ class FinderRecipe(_Part):
     """The lung finder: trained on masks, or taken from a package (`package`), for who has none."""
 
     schedule: Schedule | None = None
-    widths: tuple[int, int, int, int] = (16, 32, 48, 64)
+    widths: tuple[int, int, int, int] = Field(default=(16, 32, 48, 64), description="channels of its four levels")
     package: str | None = Field(
         default=None, description="path of a .lingula file, or `shipped`: its lung finder is used as it is"
     )
@@ -256,9 +258,9 @@ class ExportRecipe(_Part):
 class PackageRecipe(_Part):
     """What the package says of itself."""
 
-    name: str
-    version: str
-    licence: str
+    name: str = Field(description="lower-case words joined by hyphens")
+    version: str = Field(description="MAJOR.MINOR.PATCH; a shelf takes each once")
+    licence: str = Field(description="of the package, an SPDX name")
     intended_use: IntendedUse
     label: Label
 

@@ -141,9 +141,7 @@ def said_of_arithmetic(device: torch.device, precision: Precision) -> str:
     place = "a GPU" if device.type == "cuda" else f"the processor, {threads} thread{'s' if threads > 1 else ''}"
     if calculates_in_bf16(device, precision):
         return f"learning on {place}, in bfloat16"
-    why = (
-        "; it has no arithmetic for bfloat16, which would be faster" if precision is Precision.AUTO else ""
-    )
+    why = "; it has no arithmetic for bfloat16, which would be faster" if precision is Precision.AUTO else ""
     return f"learning on {place}, in 32 bits{why}"
 
 

@@ -28,14 +28,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.environments import KERAS, ROOT
 from benchmarks.ground import LeftOut
 from benchmarks.limits import cores, spin_rate
-from lingula.training.learning.devices import calculates_in_bf16, said_of_arithmetic
+from lingula.training.learning.devices import calculates_in_bf16, keep_freed_memory, said_of_arithmetic
 from lingula.training.learning.examples import LabelledExamples
 from lingula.training.learning.journal import Epoch, Underway
 from lingula.training.learning.train import train_classifier
 from lingula.training.networks import build_classifier
 from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, NetworkRecipe, Precision, Schedule, Sight
 from lingula.training.recipe_file import read_recipe
-from lingula.training.walk import keep_freed_memory
 
 _PRODUCT_SIDE = 2048  # of square matrices: large enough to be near the processor's best
 LARGE_ASKED, DEFAULT_ASKED = 4.0, 35.0  # times Keras's ResNet-50, what this project set itself

@@ -15,7 +15,6 @@ from lingula.modelpackage.gate import shortfalls
 from lingula.modelpackage.manifest import Estimate, Histogram, Manifest, OperatingPoints, References
 from lingula.training.recipe import Precision
 
-BALANCED = 0.5  # the prevalence at which probabilities hold: no hospital's own, and stated with every number
 _BINS = 20
 
 

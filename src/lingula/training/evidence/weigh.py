@@ -11,7 +11,7 @@ from lingula.training.data.dataset import Dataset, Rows
 from lingula.training.data.labelled import Part
 from lingula.training.data.split import Split
 from lingula.training.evidence.crossvalidate import is_own_tuning
-from lingula.training.evidence.findings import BALANCED, Effort, Findings, histogram
+from lingula.training.evidence.findings import Effort, Findings, histogram
 from lingula.training.evidence.judging import Judged
 from lingula.training.evidence.settle import Observed
 from lingula.training.learning.journal import Epoch
@@ -25,6 +25,7 @@ from lingula.training.statistics.intervals import (
     never_certain,
     never_flawless,
 )
+from lingula.training.statistics.measures import BALANCED
 from lingula.training.statistics.metrics import Confusion, auroc, decision_statistic, weighted_auroc
 from lingula.training.statistics.operating_point import choose_operating_points
 from lingula.training.statistics.reliability import brier_score, expected_calibration_error

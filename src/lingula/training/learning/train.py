@@ -39,6 +39,10 @@ from lingula.training.networks import (
 )
 from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, FinderRecipe
 
+# Of the lung finder; taken once and never searched.
+_RECOMPRESSED = 0.3  # of the radiographs with masks, as the classifier's own
+_STRANGERS = 0.15  # of the outliers are real pictures; there are few, and the others are made without end
+_OUTLIER_WEIGHT = 0.5  # beside the mask, which is the harder task
 _FINDER_POSE = AugmentRecipe(rotation=12.0, zoom=0.25, shift=0.08, shear=0.08, flip=0.5)
 
 
@@ -108,11 +112,11 @@ def _lung_loss(
     def moved(pictures: Tensor) -> Tensor:
         return sampled(pictures, pose(frame.expand(len(pictures), 4), generator, _FINDER_POSE), FRAME)
 
-    masked = as_tensor(recompressed(examples.pictures[examples.masked[chosen]], 0.3, generator))
+    masked = as_tensor(recompressed(examples.pictures[examples.masked[chosen]], _RECOMPRESSED, generator))
     both = moved(torch.cat([masked, as_tensor(examples.masks[chosen])], dim=1))
     strange = outliers(some(examples.pictures), generator)
     if len(examples.strangers):
-        swapped = chance(third, 0.15, generator)[:, None, None, None]
+        swapped = chance(third, _STRANGERS, generator)[:, None, None, None]
         strange = torch.where(swapped, some(examples.strangers), strange)
     pictures = torch.cat([both[:, :1], moved(some(examples.pictures)), moved(strange)])
     pictures = exposed(F.avg_pool2d(pictures, FRAME // FINDER_SIDE), generator).to(device)
@@ -126,7 +130,7 @@ def _lung_loss(
         overlap = 2 * (probability * wanted).sum(dim=(1, 2, 3)) + 1
         dice = 1 - overlap / (probability.square().sum(dim=(1, 2, 3)) + wanted.square().sum(dim=(1, 2, 3)) + 1)
         mask_loss = F.binary_cross_entropy_with_logits(logits, wanted) + dice.mean()
-        return mask_loss + 0.5 * F.binary_cross_entropy_with_logits(outlier.float(), is_strange)
+        return mask_loss + _OUTLIER_WEIGHT * F.binary_cross_entropy_with_logits(outlier.float(), is_strange)
 
     return loss
 

@@ -22,10 +22,11 @@ from lingula.modelpackage.manifest import (
     TensorSpec,
 )
 from lingula.modelpackage.preprocessing import DEFAULT_PREPROCESSING
-from lingula.training.evidence.findings import BALANCED, Findings
+from lingula.training.evidence.findings import Findings
 from lingula.training.packaging.claim import claim_items
 from lingula.training.packaging.words import describe_augmentation, describe_beginnings, describe_network
 from lingula.training.recipe import Recipe, Sight
+from lingula.training.statistics.measures import BALANCED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lingula.modelpackage.manifest import Forebear, Manifest, OperatingPoint
-from lingula.training.evidence.findings import BALANCED, Findings
+from lingula.training.evidence.findings import Findings
 from lingula.training.packaging.words import (
     describe_augmentation,
     describe_beginnings,
@@ -20,6 +20,7 @@ from lingula.training.packaging.words import (
     describe_schedule,
 )
 from lingula.training.recipe import Recipe, Sight
+from lingula.training.statistics.measures import BALANCED
 
 NOT_REPORTED = "not reported"
 _WITHIN = "not reported; `lingula evaluate` measures it on any labelled radiographs"

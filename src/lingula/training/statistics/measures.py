@@ -44,6 +44,7 @@ from lingula.training.statistics.reliability import (
 PREVALENCES = (0.05, 0.15, 0.30)
 """Shares of pneumonia among the radiographs of an emergency department, a ward and an epidemic."""
 BALANCED = 0.5
+"""The prevalence at which probabilities hold: no hospital's own, and stated with every number."""
 _MEASURES: dict[str, Measure] = {
     "sensitivity": Confusion.sensitivity,
     "specificity": Confusion.specificity,

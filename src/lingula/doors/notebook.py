@@ -5,7 +5,6 @@ belongs to triage (who is eligible, how a heat map is drawn, how a worklist is o
 value with ``_repr_html_`` is shown by every notebook.
 """
 
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +24,7 @@ from lingula.training import page
 from lingula.training.charts import Chart, to_svg
 from lingula.training.data.labelled import LABEL_NAMES, LabelledRadiograph, Part, Source
 from lingula.training.data.outcomes import Outcome
-from lingula.training.data.split_file import read_stored
+from lingula.training.data.seen import digest_files, read_own_parts
 from lingula.training.evaluation.evaluate import EvaluationOptions
 from lingula.training.evaluation.report import Shown
 from lingula.training.evaluation.result import write_estimate
@@ -204,23 +203,19 @@ def tuning_part(package: ModelPackage, source: Source, split: Path) -> Source:
     Raises
     ------
     TrainingError
-        If the file is no split or another package's, or the source holds none of these radiographs.
+        If the file is no split or another package's, or the source lacks some of these radiographs.
     """
-    stored = read_stored(split)
-    if stored.digest != package.manifest.provenance.split_digest:
-        raise TrainingError(f"{split} is not the split of {package.manifest.name}; take it from the package's own run")
-    wanted = {key for key, part, _ in stored.rows if part is Part.TUNING}
+    wanted = {key for key, part in read_own_parts(split, package.manifest).items() if part is Part.TUNING}
     found: dict[str, LabelledRadiograph] = {}
-    for row in source.rows:
-        if row.path.is_file():  # what cannot be opened was never learnt from
-            found.setdefault(hashlib.sha256(row.path.read_bytes()).hexdigest(), row)  # what is there twice counts once
-    rows = tuple(row for key, row in found.items() if key in wanted)
-    if len(rows) < len(wanted):
+    for key, row in zip(digest_files(source), source.rows, strict=True):
+        if key in wanted:
+            found.setdefault(key, row)  # what is there twice counts once
+    if len(found) < len(wanted):
         raise TrainingError(
-            f"{len(wanted) - len(rows)} of the {len(wanted)} radiographs of the tuning part are not in {source.name}; "
+            f"{len(wanted) - len(found)} of the {len(wanted)} radiographs of the tuning part are not in {source.name}; "
             "name the data set of the package's run"
         )
-    return replace(source, rows=rows)
+    return replace(source, rows=tuple(found.values()))
 
 
 def options(*, probes: int = 400, masks: Path | None = None) -> EvaluationOptions:

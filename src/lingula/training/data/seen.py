@@ -25,17 +25,32 @@ def count_seen(source: Source, split: Path, manifest: Manifest) -> dict[str, int
     TrainingError
         If the file is no split, or not the package's.
     """
+    parts = read_own_parts(split, manifest)
+    found = Counter(parts[key] for key in digest_files(source) if key in parts)
+    return {part.value: found[part] for part in Part}
+
+
+def read_own_parts(split: Path, manifest: Manifest) -> dict[str, Part]:
+    """Give the part of each file of a package's own split, by the sha256 of its bytes.
+
+    Raises
+    ------
+    TrainingError
+        If the file is no split, or not the package's.
+    """
     stored = read_stored(split)
     if stored.digest != manifest.provenance.split_digest:
         raise TrainingError(
-            f"{split} has digest {stored.digest[:12]}, the package's is {manifest.provenance.split_digest[:12]}: "
-            "take split.json from the package's own run"
+            f"{split} has digest {stored.digest[:12]}, the package's is {manifest.provenance.split_digest[:12]}: it "
+            f"is not the split of {manifest.name}; take it from the package's own run"
         )
-    parts = {key: part for key, part, _ in stored.rows}
+    return {key: part for key, part, _ in stored.rows}
+
+
+def digest_files(source: Source) -> list[str | None]:
+    """Give the sha256 of the bytes of each radiograph's file, in the source's order; None of what cannot be opened."""
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        keys = pool.map(_digest, [row.path for row in source.rows])
-    found = Counter(parts[key] for key in keys if key in parts)
-    return {part.value: found[part] for part in Part}
+        return list(pool.map(_digest, [row.path for row in source.rows]))
 
 
 def _digest(path: Path) -> str | None:

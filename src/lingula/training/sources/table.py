@@ -27,8 +27,7 @@ def read_table(path: Path) -> Source:
         If a column is missing, or a line has a wrong number of cells, an unknown label, part or age, or a missing file.
     """
     header, lines = _read_lines(path)
-    _refuse_missing(lines, path)
-    rows = [_row(line, path.parent) for line in lines]
+    rows = [_row(line, found) for line, found in zip(lines, _paths(lines, path), strict=True)]
     if not rows:
         raise TrainingError(f"{path.name} has a header and no line below it; add a line per radiograph")
     notes = [f"column {name} is not used" for name in header if name not in _COLUMNS]
@@ -59,23 +58,24 @@ def _read_lines(path: Path) -> tuple[list[str], list[Line]]:
     return header, list(lines_of(path, header, numbered))
 
 
-def _refuse_missing(lines: Sequence[Line], table: Path) -> None:
-    """Name the files that are not there all together: one by one they would take as many tries."""
-    texts = [(line.where, line.text("image_path")) for line in lines]
-    missing = [(where, text) for where, text in texts if text is not None and _found(text, table.parent) is None]
+def _paths(lines: Sequence[Line], table: Path) -> list[Path]:
+    """Find each line's file; those not there are named all together, as one by one they would take as many tries."""
+    found = [_found(line, table.parent) for line in lines]
+    missing = [line for line, path in zip(lines, found, strict=True) if path is None]
     if missing:
-        first = "; ".join(f"{where}: {text!r}" for where, text in missing[:_NAMED])
+        first = "; ".join(f"{line.where}: {line.text('image_path')!r}" for line in missing[:_NAMED])
         more = "" if len(missing) <= _NAMED else f"; and {len(missing) - _NAMED} more"
         raise TrainingError(
             f"{len(missing)} of {len(lines)} files of {table.name} are not there ({first}{more}); image_path is "
             "relative to the CSV"
         )
+    return [path for path in found if path is not None]
 
 
-def _row(line: Line, folder: Path) -> LabelledRadiograph:
+def _row(line: Line, path: Path) -> LabelledRadiograph:
     label = line.label()
     return LabelledRadiograph(
-        path=_path(line, folder),
+        path=path,
         label=label,
         patient_id=line.text("patient_id"),
         finding=line.text("finding") or (None if label is None else LABEL_NAMES[label]),
@@ -87,16 +87,10 @@ def _row(line: Line, folder: Path) -> LabelledRadiograph:
     )
 
 
-def _path(line: Line, folder: Path) -> Path:
+def _found(line: Line, folder: Path) -> Path | None:
     text = line.text("image_path")
     if text is None:
         raise line.wrong("image_path", "the path of a file")
-    if (path := _found(text, folder)) is None:
-        raise line.wrong("image_path", "a file; paths are relative to the CSV")
-    return path
-
-
-def _found(text: str, folder: Path) -> Path | None:
     candidates = (folder / text, folder / text.replace("\\", "/"))
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 

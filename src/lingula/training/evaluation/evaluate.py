@@ -100,7 +100,6 @@ def evaluate_package(
     if all(entry.probability is None for entry in outcomes):
         why = outcomes[0].reason if outcomes else "the source is empty"
         raise TrainingError(f"none of {len(outcomes)} radiographs of {source.name} could be read: {why}")
-    write_predictions(out / FILE_NAME, outcomes)
     probes = probe_package(package, source, outcomes, options.probes, told)
     told("numbers")
     room = _reading_room(outcomes, options.rules)
@@ -108,6 +107,7 @@ def evaluate_package(
     if probes is None and options.probes.radiographs > 0:
         result = replace(result, notes=(*result.notes, UNPROBED))
     told("report")
+    write_predictions(out / FILE_NAME, outcomes)
     (out / "evaluation.json").write_bytes(TypeAdapter(EvaluationResult).dump_json(result, indent=2))
     shown = None if options.paint is None else Shown(source=source, package=package, paint=options.paint)
     write_report(out, result, _scored(outcomes), shown)

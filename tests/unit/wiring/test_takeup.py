@@ -1,7 +1,7 @@
 """A running system follows the shelf, and stays with what it has when it cannot."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -156,16 +156,23 @@ def test_a_broken_package_that_a_setting_names_is_not_replaced(flags: dict[str, 
         build_system(load_settings({**flags, "package": "made-2.0.0"}))
 
 
-def test_a_file_that_was_mended_is_taken_up_without_another_decision(system: System, registry: Registry) -> None:
-    now = [0.0]
-    take_up = TakeUp(
+def following(
+    system: System, registry: Registry, now: list[float], load: Callable[[ModelPackage], Model] = Model
+) -> TakeUp:
+    """Follow the shelf for a system, by a clock that shows the only entry of `now`."""
+    return TakeUp(
         registry=registry,
         serving=system.serving,
         shadow=system.shadow,
-        load=Model,
+        load=load,
         is_pinned=False,
         timer=lambda: now[0],
     )
+
+
+def test_a_file_that_was_mended_is_taken_up_without_another_decision(system: System, registry: Registry) -> None:
+    now = [0.0]
+    take_up = following(system, registry, now)
     registry.promote("made-2.0.0", because="better", who="mara")
     kept = registry.show("made-2.0.0").path
     whole = kept.read_bytes()
@@ -189,14 +196,7 @@ def test_what_nobody_foresaw_is_tried_again_and_seen_meanwhile(system: System, r
             raise RuntimeError("the engine ran out of threads")
         return Model(package)
 
-    take_up = TakeUp(
-        registry=registry,
-        serving=system.serving,
-        shadow=system.shadow,
-        load=load,
-        is_pinned=False,
-        timer=lambda: now[0],
-    )
+    take_up = following(system, registry, now, load)
     registry.promote("made-2.0.0", because="better", who="mara")
     take_up.run_once()
     assert (system.package.label, take_up.is_behind, take_up.is_shadow_behind) == ("made-1.0.0", True, False)

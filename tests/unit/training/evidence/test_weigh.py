@@ -191,19 +191,23 @@ def test_what_the_recipe_gives_away_is_said() -> None:
         assert any(words in note for note in notes)
 
 
-def test_effort_adds_up_epochs_and_weighs_speed_by_time() -> None:
-    def epoch(stage: str, fold: int | None, seconds: float, speed: float) -> Epoch:
-        return Epoch(
-            stage=stage,
-            fold=fold,
-            epoch=1,
-            epochs=1,
-            training_loss=0.5,
-            learning_rate=0.1,
-            seconds=seconds,
-            images_per_second=speed,
-        )
+def epoch(
+    stage: str, fold: int | None, seconds: float = 1.0, speed: float = 1.0, *, precision: Precision | None = None
+) -> Epoch:
+    return Epoch(
+        stage=stage,
+        fold=fold,
+        epoch=1,
+        epochs=1,
+        training_loss=0.5,
+        learning_rate=0.1,
+        seconds=seconds,
+        images_per_second=speed,
+        precision=precision,
+    )
 
+
+def test_effort_adds_up_epochs_and_weighs_speed_by_time() -> None:
     effort = effort_of(
         [epoch("lung finder", 1, 10, 999), epoch("classifier", 1, 10, 100), epoch("classifier", None, 30, 20)]
     )
@@ -212,25 +216,12 @@ def test_effort_adds_up_epochs_and_weighs_speed_by_time() -> None:
 
 
 def test_the_arithmetic_of_the_classifier_that_ships_is_kept() -> None:
-    def epoch(stage: str, fold: int | None, precision: Precision | None) -> Epoch:
-        return Epoch(
-            stage=stage,
-            fold=fold,
-            epoch=1,
-            epochs=1,
-            training_loss=0.5,
-            learning_rate=0.1,
-            seconds=1.0,
-            images_per_second=1.0,
-            precision=precision,
-        )
-
     split = split_in(2)
     history = [
-        epoch("lung finder", None, Precision.FP32),
-        epoch("classifier", 1, Precision.FP32),
-        epoch("classifier", None, None),
-        epoch("classifier", None, Precision.BF16),
+        epoch("lung finder", None, precision=Precision.FP32),
+        epoch("classifier", 1, precision=Precision.FP32),
+        epoch("classifier", None),
+        epoch("classifier", None, precision=Precision.BF16),
     ]
     findings = weigh(RECIPE, DATASET, split, said(folds=split.folds), seen(split), history)[0]
     assert findings.arithmetic == (Precision.BF16,)

@@ -237,6 +237,26 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_measured(
     assert told == []
 
 
+def test_a_report_that_cannot_be_finished_leaves_the_one_before_as_it_was(
+    package: ModelPackage, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    evaluate_package(package, read_source(folder), out=out, options=NOT_PROBED)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    write_picture(folder / "NORMAL" / "IM-9999-0001.png", 500)
+    (tmp_path / "masks").mkdir()
+
+    with pytest.raises(TrainingError, match="has a mask for none"):
+        evaluate_package(
+            package,
+            read_source(folder),
+            out=out,
+            options=EvaluationOptions(probes=ProbeOptions(masks=tmp_path / "masks")),
+        )
+
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 def test_a_radiograph_that_is_listed_twice_is_refused_by_name(
     package: ModelPackage, folder: Path, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def made_findings() -> Findings:
         expected_calibration_error=0.03,
         brier_score=0.08,
         operating_points=manifest.operating_points,
+        cross_fitted=True,
         references=manifest.references,
         effort=Effort(seconds=30.0, shipped_seconds=10.0, images_per_second=100.0),
         notes=(),

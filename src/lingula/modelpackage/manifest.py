@@ -179,11 +179,11 @@ class Gate(_Part):
     """
 
     auroc_at_least: Fraction = Field(default=0.0, description="of radiographs that no judging network learnt from")
-    sensitivity_at_least: Fraction = Field(default=0.0, description="measured at the rule-out point")
-    specificity_at_least: Fraction = Field(default=0.0, description="measured at the rule-out point")
+    sensitivity_at_least: Fraction = Field(default=0.0, description="measured at the rule-out point, cross-fitted")
+    specificity_at_least: Fraction = Field(default=0.0, description="measured at the rule-out point, cross-fitted")
     calibration_error_at_most: Fraction = Field(
         default=1.0,
-        description="mean distance of probability and share on the tuning set, both labels weighing the same",
+        description="mean distance of probability and share on the tuning set, cross-fitted, labels weighing alike",
     )
     worst_stress_auroc_at_least: Fraction = Field(default=0.0, description="under the change that costs most")
     lungs_blanked_auroc_at_most: Fraction = Field(default=1.0, description="0.5 is left of an honest model")

@@ -1,7 +1,8 @@
 """What a run measured, and the gate it must pass before a package is written.
 
 Ranking (AUROC, stress, lungs blanked), plain accuracy and refusals are measured on radiographs that the judging
-networks did not learn from; calibration and operating points on the tuning part, by the network that is shipped.
+networks did not learn from; calibration and operating points on the tuning part, by the network that is shipped, each
+patient by what the others chose.
 """
 
 from typing import Self
@@ -49,6 +50,9 @@ class Findings(BaseModel):
         None where none could be chosen; there is no package then.
     no_points
         Why there are none; empty where there are, and in findings of older versions, whose notes say it.
+    cross_fitted
+        Whether calibration error, Brier score and both points are of patients who did not choose them; those of older
+        versions are not.
     arithmetic
         What the epochs of the classifier that ships calculated in, two if it went on elsewhere; empty where nobody
         wrote it down.
@@ -76,6 +80,7 @@ class Findings(BaseModel):
     brier_score: float
     operating_points: OperatingPoints | None
     no_points: str = ""
+    cross_fitted: bool = False
     arithmetic: tuple[Precision, ...] = ()
     references: References
     effort: Effort
@@ -132,7 +137,8 @@ class Findings(BaseModel):
             f"  real radiographs refused {self.false_refusal.in_words()}",
             f"tuning set, {self.tuning_radiographs} radiographs of {self.tuning_patients} patients:",
             f"  AUROC {self.tuning_auroc.in_words()}",
-            f"  calibration error {self.expected_calibration_error:.4f}, Brier score {self.brier_score:.4f}",
+            f"  calibration error {self.expected_calibration_error:.4f}, Brier score {self.brier_score:.4f}"
+            + (", cross-fitted as the points are" if self.cross_fitted else ""),
             *self._points(),
             f"training: {effort.seconds:.0f} s, of it {effort.shipped_seconds:.0f} s for the networks that are shipped",
             f"  classifier at {effort.images_per_second:.1f} images/s",

@@ -1,6 +1,7 @@
 """From what was said of each radiograph to numbers with intervals, a calibration and two operating points."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from lingula.training.evidence.judging import Judged
 from lingula.training.evidence.settle import Observed
 from lingula.training.learning.journal import Epoch
 from lingula.training.recipe import Precision, Recipe, Sight
-from lingula.training.statistics.calibrate import Calibration, fit_calibration
+from lingula.training.statistics.calibrate import Calibration, cross_calibrated, fit_calibration
 from lingula.training.statistics.intervals import (
     Labels,
     Scores,
@@ -40,6 +41,10 @@ def weigh(
 ) -> tuple[Findings, Calibration]:
     """Measure everything, fit the calibration and choose the operating points.
 
+    Calibration error, Brier score and both points are measured cross-fitted: no patient of the tuning set is judged by
+    what its own label decided. The calibration that is given back is fitted on all of them. Without operating points
+    the two are measured on those who fitted it; nothing becomes a package then.
+
     A network that ranks the wrong way round, or promises what the recipe asks of no operating point, is measured all
     the same; the findings then say so and have no operating points.
     """
@@ -48,9 +53,9 @@ def weigh(
     part = split.rows(Part.TUNING)
     tuned, tuned_patients = dataset.labels[part], dataset.patients[part]
 
-    calibration, points, no_points = _decide(recipe, tuned, tuning.logits, tuned_patients)
-    probabilities = calibration.probability(tuning.logits)
-    counted = histogram(probabilities, 0.0, 1.0)  # novelty's follows once its limits are settled
+    decided = _decide(recipe, tuned, tuning.logits, tuned_patients)
+    shipped = decided.calibration.probability(tuning.logits)
+    counted = histogram(shipped, 0.0, 1.0)  # novelty's follows once its limits are settled
     findings = Findings(
         judged=judged.way,
         radiographs=len(rows),
@@ -65,17 +70,18 @@ def weigh(
         false_refusal=_refused(dataset, judged, recipe),
         tuning_radiographs=len(tuned),
         tuning_patients=len(set(tuned_patients.tolist())),
-        tuning_auroc=_auroc(tuned, probabilities, tuned_patients, recipe.seed),
-        expected_calibration_error=expected_calibration_error(tuned, probabilities, prevalence=BALANCED),
-        brier_score=brier_score(tuned, probabilities, prevalence=BALANCED),
-        operating_points=points,
-        no_points=no_points,
+        tuning_auroc=_auroc(tuned, shipped, tuned_patients, recipe.seed),
+        expected_calibration_error=expected_calibration_error(tuned, decided.probabilities, prevalence=BALANCED),
+        brier_score=brier_score(tuned, decided.probabilities, prevalence=BALANCED),
+        operating_points=decided.points,
+        no_points=decided.no_points,
+        cross_fitted=decided.points is not None,
         arithmetic=_arithmetic(history),
         references=References(probability=counted, novelty=counted),
         effort=effort_of(history),
         notes=tuple(_notes(recipe, split, judged)),
     )
-    return findings, calibration
+    return findings, decided.calibration
 
 
 def effort_of(history: Sequence[Epoch]) -> Effort:
@@ -96,27 +102,48 @@ def _arithmetic(history: Sequence[Epoch]) -> tuple[Precision, ...]:
     return tuple(sorted({precision for precision in shipped if precision is not None}))
 
 
-def _decide(
-    recipe: Recipe, labels: Labels, logits: NDArray[np.float64], patients: NDArray[np.str_]
-) -> tuple[Calibration, OperatingPoints | None, str]:
+@dataclass(frozen=True, kw_only=True)
+class _Decided:
+    """What the tuning set decides.
+
+    Parameters
+    ----------
+    probabilities
+        (N,) of the tuning set; where there are operating points, each by a calibration fitted on other patients.
+    no_points
+        Why there are no operating points; empty where there are.
+    """
+
+    calibration: Calibration
+    probabilities: Scores
+    points: OperatingPoints | None = None
+    no_points: str = ""
+
+
+def _decide(recipe: Recipe, labels: Labels, logits: Scores, patients: NDArray[np.str_]) -> _Decided:
     """Calibrate and choose; where that cannot be done, say why and go without."""
     try:
         calibration = fit_calibration(labels, logits, prevalence=BALANCED)
     except TrainingError as error:
-        return _UNCALIBRATED, None, f"not calibrated: {error}"
-    intended = recipe.operating_points.model_dump()
+        unchanged = _UNCALIBRATED.probability(logits)
+        return _Decided(calibration=_UNCALIBRATED, probabilities=unchanged, no_points=f"not calibrated: {error}")
+    said, intended = calibration.probability(logits), recipe.operating_points.model_dump()
     try:
-        points = choose_operating_points(labels, calibration.probability(logits), patients, **intended)
+        points = choose_operating_points(labels, said, patients, **intended, seed=recipe.seed)
     except TrainingError as error:
-        return calibration, None, f"no operating points: {error}"
-    return calibration, points, ""
+        return _Decided(calibration=calibration, probabilities=said, no_points=f"no operating points: {error}")
+    held = cross_calibrated(labels, logits, patients, prevalence=BALANCED, seed=recipe.seed)
+    return _Decided(calibration=calibration, probabilities=held, points=points)
 
 
 def _notes(recipe: Recipe, split: Split, judged: Judged) -> list[str]:
     """Say what flatters, or what the numbers do not cover."""
     notes = [] if split.cut.warning is None else [split.cut.warning]
     if is_own_tuning(judged, split):
-        notes.append("judged on the tuning part, which also chose calibration and operating points: that flatters them")
+        notes.append(
+            "judged on the tuning part, whose labels also calibrated the probabilities of predictions.csv: calibration "
+            "measured from that file flatters"
+        )
     if len(judged.probed) < len(judged.rows):
         notes.append(f"stress and blanked lungs were judged on {len(judged.probed)} of {len(judged.rows)} radiographs")
     if recipe.classifier.schedule.patience is not None:

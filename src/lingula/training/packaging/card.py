@@ -85,7 +85,8 @@ def assemble_manifest(recipe: Recipe, findings: Findings, origin: Origin) -> Man
 
 
 def _evidence(findings: Findings, origin: Origin) -> Evidence:
-    calibrated = "calibrated on the tuning part by the shipped network, and measured there again"
+    again = "cross-fitted" if findings.cross_fitted else "again"
+    calibrated = f"calibrated on the tuning part by the shipped network, and measured there {again}"
     finder = () if (of := origin.finder_of) is None else (f"lungs found by the finder of {of.label}",)
     return Evidence(
         method="; ".join((findings.judged, calibrated, *finder, *findings.notes)),

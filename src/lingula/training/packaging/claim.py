@@ -25,6 +25,7 @@ from lingula.training.statistics.measures import BALANCED
 NOT_REPORTED = "not reported"
 _WITHIN = "not reported; `lingula evaluate` measures it on any labelled radiographs"
 _CHOSEN_AND_MEASURED = "chosen and measured on the same radiographs, the tuning set, which flatters them"
+_CROSS_FITTED = "on the tuning set, each part of its patients measured by what the other parts chose"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +204,10 @@ def _evaluation(known: _Known) -> Iterator[tuple[str, str]]:
     yield "metrics", "AUROC, sensitivity and specificity at two thresholds, calibration error, Brier score"
     yield (
         "uncertainty",
-        "95 % intervals by drawing patients again; where no error was seen, Wilson's over the patients",
+        (
+            "95 % intervals by drawing patients again; where no error was seen, a share's is Wilson's over the "
+            "patients and a ranking's reaches as far as with one misordered pair"
+        ),
     )
     worst = known.findings.worst_stress
     yield (
@@ -224,7 +228,7 @@ def _evaluation(known: _Known) -> Iterator[tuple[str, str]]:
         "internal data",
         (
             f"{known.manifest.evidence.method}; calibration error, Brier score and operating points: "
-            f"{_CHOSEN_AND_MEASURED}"
+            f"{_how_decided(known.findings)}"
         ),
     )
     yield "external data", _WITHIN
@@ -247,7 +251,7 @@ def _results(known: _Known) -> Iterator[tuple[str, str]]:
         (
             f"rule out: {_point(points.rule_out)}; rule in: {_point(points.rule_in)}; probabilities hold at a "
             f"prevalence of {BALANCED:.0%}, calibration error {findings.expected_calibration_error:.4f}; "
-            f"{_CHOSEN_AND_MEASURED}"
+            f"{_how_decided(findings)}"
         ),
     )
     by_finding = "; ".join(f"{name} {value.in_words()}" for name, value in findings.by_finding.items())
@@ -269,6 +273,10 @@ def _rest(known: _Known) -> Iterator[tuple[str, str]]:
     licences = "; ".join(f"{data.name}: {data.licence}" for data in provenance.data)
     yield "availability", f"program and package open ({known.manifest.licence}); data: {licences or NOT_REPORTED}"
     yield "funding", NOT_REPORTED
+
+
+def _how_decided(findings: Findings) -> str:
+    return _CROSS_FITTED if findings.cross_fitted else _CHOSEN_AND_MEASURED
 
 
 def _point(point: OperatingPoint) -> str:

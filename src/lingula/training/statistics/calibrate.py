@@ -10,12 +10,14 @@ Platt J, Advances in Large Margin Classifiers 1999 (the fit, and targets a littl
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingula.errors import TrainingError
+from lingula.training.statistics.cross_fitting import cross_fitted
 from lingula.training.statistics.intervals import Labels, Scores, check_cases
 from lingula.training.statistics.reliability import log_odds
 
@@ -57,16 +59,39 @@ def fit_calibration(labels: Labels, logits: Scores, *, prevalence: float | None 
         If a label is missing, or higher logits do not mean pneumonia more often.
     """
     check_cases(labels, logits)
-    targets = _softened(labels)
-    scale, bias = _newton(np.stack([logits, np.ones_like(logits)], axis=1), targets)
-    return _checked(Calibration(scale=scale, bias=bias + _shift(labels, prevalence)))
+    return _checked(_fitted(labels, logits, prevalence))
+
+
+def cross_calibrated(
+    labels: Labels, logits: Scores, patients: NDArray[np.str_], *, prevalence: float | None = None, seed: int = 0
+) -> Scores:
+    """Give each radiograph of the tuning set (N,) the probability by a line that was fitted on other patients.
+
+    Raises
+    ------
+    TrainingError
+        If a label is missing, or has a single patient.
+    """
+    check_cases(labels, logits)
+
+    def learn(labels: Labels, logits: Scores) -> Callable[[Scores], Scores]:
+        return _fitted(
+            labels, logits, prevalence
+        ).probability  # a few patients' line may even fall: that is measured too
+
+    return cross_fitted(labels, logits, patients, learn, seed=seed)
+
+
+def _fitted(labels: Labels, logits: Scores, prevalence: float | None) -> Calibration:
+    scale, bias = _newton(np.stack([logits, np.ones_like(logits)], axis=1), _softened(labels))
+    return Calibration(scale=scale, bias=bias + _shift(labels, prevalence))
 
 
 def recalibrate(labels: Labels, probabilities: Scores, *, prevalence: float | None = None) -> Calibration | None:
     """Fit what would make given probabilities hold on a set: a scale of 1 and a bias of 0 if they do already.
 
     A scale below 1 means that they are too extreme, a bias above 0 that they are too low. None where the labels are
-    told apart without an error, since no finite line fits then.
+    told apart without an error, but for some at one single border: no finite line fits then.
 
     Parameters
     ----------

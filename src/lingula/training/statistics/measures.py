@@ -87,7 +87,7 @@ class Measured:
     ----------
     recalibration
         What would make the probabilities hold with both labels weighing the same: a scale of 1 and a bias of 0 if they
-        do. None where no threshold errs.
+        do. None where no finite line fits, see `recalibrate`.
     """
 
     radiographs: int
@@ -149,7 +149,7 @@ def measure(
         recalibration=recalibrate(labels, probabilities, prevalence=BALANCED),
         reliability=tuple(reliability_bins(labels, probabilities)),
         points=tuple(
-            _point(name, intended, made, found, (labels, probabilities, patients))
+            _point(name, intended, made, found, (labels, probabilities, patients), seed)
             for (name, intended, _), made in zip(named, decisions, strict=True)
         ),
     )
@@ -161,12 +161,18 @@ def _point(
     made: Decisions,
     found: Mapping[str, Estimate | None],
     cases: tuple[Labels, Scores, NDArray[np.str_]],
+    seed: int,
 ) -> PointMeasured:
+    estimates = _estimates(name, found, _drawn_from(made.threshold, *cases))
+    for what in ("f1", "mcc"):
+        if (estimate := estimates[what]) is not None and estimate.value == 1.0:
+            how = decision_statistic(made.threshold, _MEASURES[what])
+            estimates[what] = never_flawless(estimate, how, *cases, seed=seed)
     return PointMeasured(
         name=name,
         intended=intended,
         decisions=made,
-        estimates=_estimates(name, found, _drawn_from(made.threshold, *cases)),
+        estimates=estimates,
         at_prevalence=_at_prevalences(made),
     )
 

@@ -2,8 +2,6 @@
 
 Every statistic takes a weight per radiograph and repetition, shape (repeats, N), and answers for all repetitions at
 once; a bootstrap is then only another set of weights, and the plain value is one repetition with weights of 1.
-`intervals` has the intervals and tests, `reliability` the calibration; both
-are given again here.
 
 References
 ----------

@@ -106,8 +106,8 @@ class Traffic:
                 f"{self.arrivals:g} radiographs an hour keep {self.readers} readers busy {self.utilisation:.0%} of "
                 "their time; it must be below 100 %, or the queue grows without end"
             )
-        if not 0 < self.prevalence < 1 or self.replications < 2 or self.studies < 1:  # noqa: PLR2004  an interval
-            raise TrainingError("a simulation needs a prevalence between 0 and 1, radiographs, and two replications")
+        if not 0 < self.prevalence < 1 or min(self.replications, self.studies) < 2:  # noqa: PLR2004  an interval, a wait
+            raise TrainingError("a simulation needs a prevalence between 0 and 1, two radiographs and two replications")
 
 
 @dataclass(frozen=True, kw_only=True)

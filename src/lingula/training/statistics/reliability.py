@@ -106,11 +106,10 @@ def weighted_brier(labels: Labels, scores: Scores, weights: Weights) -> NDArray[
 def reliability_bins(
     labels: Labels, probabilities: Scores, bins: int = BINS, *, prevalence: float | None = None
 ) -> list[ReliabilityBin]:
-    """Sort by probability into bins of equally many radiographs."""
-    order = np.argsort(probabilities, kind="stable")
+    """Sort by probability into bins of equally many radiographs; those of one probability stay together."""
     weights = _weights(labels, prevalence)
     made = []
-    for rows in np.array_split(order, min(bins, len(order))):
+    for rows in _binned(probabilities, bins):
         drawn, positive = weights[rows], labels[rows] == 1
         low, high = wilson_interval(int(positive.sum()), len(rows))
         made.append(
@@ -130,12 +129,19 @@ def expected_calibration_error(
 ) -> float:
     """Give the mean distance between what was said and what was so, over bins of equally many radiographs."""
     check_cases(labels, probabilities)
-    order = np.argsort(probabilities, kind="stable")
     weights = _weights(labels, prevalence)
-    masses = [float(weights[rows].sum()) for rows in np.array_split(order, min(bins, len(order)))]
+    masses = [float(weights[rows].sum()) for rows in _binned(probabilities, bins)]
     made = reliability_bins(labels, probabilities, bins, prevalence=prevalence)
     distances = [abs(entry.mean_probability - entry.observed) for entry in made]
     return float(np.average(distances, weights=masses))
+
+
+def _binned(probabilities: Scores, bins: int) -> list[NDArray[np.intp]]:
+    """Give the rows of each bin, lowest first; a cut among equal probabilities would sort them by their file names."""
+    order = np.argsort(probabilities, kind="stable")
+    ends = np.cumsum([len(rows) for rows in np.array_split(order, min(bins, len(order)))])[:-1]
+    cuts = np.unique(np.searchsorted(probabilities[order], probabilities[order][ends]))
+    return [rows for rows in np.split(order, cuts) if len(rows)]
 
 
 def _weights(labels: Labels, prevalence: float | None) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ from lingula.training.recipe import Precision, Recipe
 from lingula.training.recipe_file import read_recipe
 from lingula.training.statistics.calibrate import Calibration
 from lingula.training.statistics.metrics import auroc
+from lingula.training.statistics.reliability import brier_score
 
 PATIENTS = 120
 LABELS = np.arange(PATIENTS) % 2
@@ -119,6 +120,16 @@ def test_stress_and_blanked_lungs_are_weighed_on_what_was_asked_of_and_the_note_
     assert not any("were judged on" in note for note in weighed(whole, split).notes)
 
 
+def test_calibration_is_measured_on_patients_who_did_not_fit_it() -> None:
+    split = split_in(2)
+    findings, calibration = weigh(RECIPE, DATASET, split, said(folds=split.folds), seen(split), ())
+    rows = split.rows(Part.TUNING)
+    flattered = brier_score(LABELS[rows], calibration.probability(seen(split).logits), prevalence=0.5)
+    assert flattered < findings.brier_score < flattered + 0.05
+    assert findings.operating_points is not None
+    assert findings.operating_points.rule_out.measured_on.startswith("tuning set, cross-fitted: ")
+
+
 def test_a_network_that_ranks_the_wrong_way_round_is_measured_without_operating_points() -> None:
     split = split_in(2)
     findings = weighed(said(folds=split.folds), split, sign=-1.0)
@@ -173,7 +184,7 @@ def test_judging_the_part_that_calibrates_is_said_and_judging_the_test_part_need
     for part, flatters in ((Part.TUNING, True), (Part.TEST, False)):
         where = np.where(split.parts == part.value, 0, NOWHERE)
         notes = weighed(said(folds=where), split).notes
-        assert any("that flatters them" in note for note in notes) == flatters
+        assert any("calibrated the probabilities of predictions.csv" in note for note in notes) == flatters
 
 
 def test_what_the_recipe_gives_away_is_said() -> None:

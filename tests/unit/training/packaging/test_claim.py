@@ -7,6 +7,7 @@ from made.findings import made_findings
 from made.packages import made_manifest
 
 from lingula.modelpackage.manifest import Forebear, Manifest
+from lingula.training.evidence.findings import Findings
 from lingula.training.packaging.card import Origin, assemble_manifest, write_card
 from lingula.training.packaging.claim import NOT_REPORTED, ClaimItem, claim_items
 from lingula.training.packaging.words import describe_schedule
@@ -135,14 +136,23 @@ def test_the_manifest_names_the_finders_package_apart_from_the_one_it_was_begun_
     assert "lungs found by the finder of pneumonia-children-1.1.0" in made.evidence.method
 
 
-def test_numbers_of_the_set_that_chose_them_say_so() -> None:
-    same = "chosen and measured on the same radiographs"
+def test_numbers_of_the_set_that_chose_say_that_other_patients_of_it_measured_them() -> None:
     made = items()
 
-    assert same in made[32].says
-    assert same in made[38].says
-    assert "**Chosen and measured on the same radiographs:**" in write_card(made_manifest(), made_findings(), RECIPE)
+    for number in (32, 38):
+        assert "each part of its patients measured by what the other parts chose" in made[number].says
+    assert "are **cross-fitted**" in write_card(made_manifest(), made_findings(), RECIPE)
     assert "over the patients" in made[29].says
+
+
+def test_a_run_of_an_older_version_whose_numbers_flatter_still_says_so() -> None:
+    """Its findings lie in its folder as they were measured; only the export is new."""
+    old = Findings.model_validate(made_findings().model_dump(exclude={"cross_fitted"}))
+    says = {item.number: item.says for item in claim_items(made_manifest(), old, RECIPE)}
+
+    for number in (32, 38):
+        assert "chosen and measured on the same radiographs" in says[number]
+    assert "**Chosen and measured on the same radiographs:**" in write_card(made_manifest(), old, RECIPE)
 
 
 def test_the_arithmetic_that_was_used_is_said_and_no_average_is_none() -> None:
@@ -183,7 +193,7 @@ def test_the_card_is_what_it_is_meant_to_be_once_it_is_drawn() -> None:
     assert ["Radiographs", "that", "say"] in begins  # after the exclusions
     assert ["Greatest", "difference", "of"] in begins  # after the operating points
     assert ["Mind:", "the", "tuning"] in begins
-    assert ["Chosen", "and", "measured"] in begins
+    assert ["Calibration", "and", "both"] in begins
     assert not any("|" in text for text in drawn.paragraphs)
 
 

@@ -5,13 +5,14 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from lingula.errors import TrainingError
 from lingula.training.statistics.calibrate import (
     Calibration,
+    cross_calibrated,
     fit_calibration,
     sigmoid,
     with_prevalence,
 )
 from lingula.training.statistics.intervals import Labels, Scores
 from lingula.training.statistics.metrics import auroc
-from lingula.training.statistics.reliability import expected_calibration_error
+from lingula.training.statistics.reliability import brier_score, expected_calibration_error
 
 
 def overconfident(count: int = 4000, *, scale: float = 0.4, bias: float = 0.7, seed: int = 0) -> tuple[Labels, Scores]:
@@ -100,3 +101,15 @@ def test_an_impossible_prevalence_is_refused(prevalence: float) -> None:
 def test_scores_that_are_all_the_same_are_refused() -> None:
     with pytest.raises(TrainingError, match="higher logits"):
         fit_calibration(np.array([0, 1] * 20), np.zeros(40))
+
+
+def test_a_patients_own_label_has_no_say_in_the_probability_it_is_measured_by() -> None:
+    labels, logits = overconfident(60)
+    patients = np.arange(60).astype(np.str_)
+
+    held = cross_calibrated(labels, logits, patients, seed=3)
+    own = fit_calibration(labels, logits).probability(logits)
+
+    assert np.corrcoef(held, own)[0, 1] > 0.99
+    assert not np.allclose(held, own)
+    assert brier_score(labels, held) > brier_score(labels, own)

@@ -43,6 +43,18 @@ def test_a_share_without_any_error_is_not_certain() -> None:
         assert estimate.low == pytest.approx(trials / (trials + 1.96**2), abs=1e-3)  # Wilson, all of them
 
 
+def test_a_flawless_set_is_not_certain_of_f1_and_mcc_either() -> None:
+    labels = np.repeat([0, 1], 20)
+    found = measure(labels, np.repeat([0.1, 0.9], 20), np.arange(40).astype(np.str_), POINTS)
+
+    for point in found.points:
+        for what in ("f1", "mcc"):
+            estimate = point.estimates[what]
+            assert estimate is not None
+            assert estimate.value == estimate.high == 1
+            assert 0.7 < estimate.low < 0.99
+
+
 def test_probabilities_that_hold_need_no_recalibration() -> None:
     rng = np.random.default_rng(0)
     said = rng.uniform(0.02, 0.98, size=20_000)

@@ -77,3 +77,20 @@ def test_log_loss_is_that_of_scikit_learn_and_finite() -> None:
 
     assert log_loss(labels, said) == pytest.approx(reference.log_loss(labels, said))
     assert np.isfinite(log_loss(np.array([0, 1]), np.array([1.0, 0.0])))
+
+
+def test_radiographs_of_one_probability_are_never_told_apart_by_their_order() -> None:
+    """A source's rows often come sorted by label; sixty of each at one half hold exactly."""
+    labels = np.repeat([0, 1], 60)
+    half = np.full(120, 0.5)
+
+    assert expected_calibration_error(labels, half) == pytest.approx(0, abs=1e-12)
+    assert brier_parts(labels, half).resolution == pytest.approx(0, abs=1e-12)
+    assert [entry.count for entry in reliability_bins(labels, half)] == [120]
+
+    coarse = np.tile([0.1, 0.1, 0.4, 0.9, 0.9, 0.9], 20)
+    mixed = np.random.default_rng(0).permutation(120)
+    assert expected_calibration_error(labels, coarse) == pytest.approx(
+        expected_calibration_error(labels[mixed], coarse[mixed])
+    )
+    assert sum(entry.count for entry in reliability_bins(labels, coarse)) == 120

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from lingula.errors import TrainingError
 from lingula.radiology.identifiers import AccessionNumber, PatientId, SopInstanceUid, StudyInstanceUid
-from lingula.training.data.labelled import LABEL_NAMES, LabelledRadiograph, Source
+from lingula.training.data.labelled import LabelledRadiograph, Source
 from lingula.training.sources.folder import read_folder
-from lingula.training.sources.headers import Header, add_headers, is_dicom, read_headers
-from lingula.training.sources.lines import LABEL_COLUMNS, Line, lines_of, plain_header, read_cells
+from lingula.training.sources.headers import UNKNOWN_PATIENTS, Header, add_headers, is_dicom, read_headers
+from lingula.training.sources.lines import LABEL_COLUMNS, Line, lines_of, notes_on_ages, plain_header, read_cells
 from lingula.training.sources.location import Choices, Options
 
 CHOICES: Choices = {"labels": ()}
@@ -60,7 +60,9 @@ def read_dicom_folder(folder: Path, options: Options) -> Source:
     claims, missing = _claims(folder, column, lines, headers)
     stated = [_with_stated_patient(header, claims.get(header.path)) for header in headers]
     rows = tuple(_row(header.path, claims.get(header.path)) for header in stated)
-    source = Source(name=folder.resolve().name, root=folder, rows=rows, notes=tuple(_notes(column, missing, table)))
+    unknown = () if any(header.patient for header in stated) else (UNKNOWN_PATIENTS,)
+    notes = (*_notes(column, missing, table), *notes_on_ages(lines), *unknown)
+    source = Source(name=folder.resolve().name, root=folder, rows=rows, notes=notes)
     return add_headers(source, stated)
 
 
@@ -121,25 +123,13 @@ def _names_of(folder: Path, column: str, header: Header) -> Iterator[Hashable]:
 
 def _with_stated_patient(header: Header, line: Line | None) -> Header:
     """Let the table's patient stand in for the header's, which de-identification may have overwritten."""
-    if header.says is None or line is None or (stated := line.text("patient_id")) is None:
+    if header.says is None or line is None or (stated := line.known("patient_id")) is None:
         return header
     return replace(header, says=replace(header.says, patient_id=PatientId(stated)))
 
 
 def _row(path: Path, line: Line | None) -> LabelledRadiograph:
-    if line is None:
-        return LabelledRadiograph(path=path, label=None)
-    label = line.label()
-    return LabelledRadiograph(
-        path=path,
-        label=label,
-        finding=line.text("finding") or (None if label is None else LABEL_NAMES[label]),
-        split=line.part(),
-        site=line.text("site"),
-        age_years=line.age_years(),
-        sex=line.text("sex"),
-        view=line.text("view"),
-    )
+    return LabelledRadiograph(path=path, label=None) if line is None else line.radiograph(path)
 
 
 def _notes(column: str, missing: int, table: Path) -> Iterator[str]:

@@ -87,7 +87,8 @@ def patient_keys(headers: Sequence[Header]) -> dict[PatientId, str]:
 
 
 def _is_overwritten(headers: Sequence[Header]) -> bool:
-    return len(headers) >= _OVERWRITTEN and len({header.patient for header in headers}) == 1
+    patients = {header.patient for header in headers}
+    return len(headers) >= _OVERWRITTEN and len(patients) == 1 and None not in patients
 
 
 def with_headers(source: Source, *, hide_paths: bool = True) -> Source:
@@ -99,7 +100,7 @@ def with_headers(source: Source, *, hide_paths: bool = True) -> Source:
         Call a file whose path names its patient by other words; False for a set that was published as it is.
     """
     headers = read_headers([row.path for row in source.rows if is_dicom(row.path)])
-    return add_headers(source, headers, hide_paths=hide_paths) if headers else source
+    return add_headers(source, headers, hide_paths=hide_paths)
 
 
 def add_headers(source: Source, headers: Sequence[Header], *, hide_paths: bool = True) -> Source:

@@ -10,7 +10,7 @@ clinical label, not one read off the picture. ``NORMAL`` is normal. There are no
 names, in which four numberings run beside each other.
 
 The archive's digest and size are those that several public projects, independent of each other, have written down after
-downloading it; Lingula's makers could not download it where they build.
+downloading it. Fetching and unpacking are tested against a local server with a made archive of the same layout.
 
 References
 ----------

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.data.labelled import Part
+from lingula.training.data.labelled import LABEL_NAMES, LabelledRadiograph, Part
 from lingula.training.sources.naming import PARTS, label_of
 
 LABEL_COLUMNS = ("label", "target")
@@ -80,6 +80,26 @@ class Line:
             raise self.wrong(column, "a number of years, or like 018M, or empty for unknown")
         years = float(found["number"]) / _PER_YEAR[found["unit"].upper()]
         return years if years <= _OLDEST_YEARS else None
+
+    def radiograph(self, path: Path) -> LabelledRadiograph:
+        """Give what the line says of the file it names, in the columns that people's own tables have; no patient."""
+        label = self.label()
+        return LabelledRadiograph(
+            path=path,
+            label=label,
+            finding=self.known("finding") or (None if label is None else LABEL_NAMES[label]),
+            split=self.part(),
+            site=self.known("site"),
+            age_years=self.age_years(),
+            sex=self.sex(),
+            view=None if (view := self.known("view")) is None else view.upper(),
+        )
+
+
+def notes_on_ages(lines: Sequence[Line]) -> list[str]:
+    """Say how many ages nobody reaches."""
+    odd = sum(line.known("age") is not None and line.age_years() is None for line in lines)
+    return [f"{odd} ages above {_OLDEST_YEARS:.0f} years were taken for unknown"] if odd else []
 
 
 def read_cells(path: Path) -> list[tuple[int, list[str]]]:

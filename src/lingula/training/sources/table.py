@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lingula.errors import TrainingError
-from lingula.training.data.labelled import LABEL_NAMES, LabelledRadiograph, Source
+from lingula.training.data.labelled import LabelledRadiograph, Source
 from lingula.training.sources.headers import UNKNOWN_PATIENTS, with_headers
-from lingula.training.sources.lines import LABEL_COLUMNS, Line, lines_of, plain_header, read_cells
+from lingula.training.sources.lines import LABEL_COLUMNS, Line, lines_of, notes_on_ages, plain_header, read_cells
 from lingula.training.sources.naming import KERMANY_CITATION, KERMANY_LICENCE, is_kermany, read_kermany_name
 
 _NAMED = 3  # of the files that are not there
@@ -30,9 +30,9 @@ def read_table(path: Path) -> Source:
     rows = [_row(line, found) for line, found in zip(lines, _paths(lines, path), strict=True)]
     if not rows:
         raise TrainingError(f"{path.name} has a header and no line below it; add a line per radiograph")
-    notes = [f"column {name} is not used" for name in header if name not in _COLUMNS]
+    notes = [f"column {name} is not used" for name in header if name not in _COLUMNS] + notes_on_ages(lines)
     kermany = is_kermany(row.path.name for row in rows)
-    if "patient_id" not in header:
+    if all(row.patient_id is None for row in rows):
         notes.append("patients are read from the file names of Kermany et al." if kermany else UNKNOWN_PATIENTS)
         rows = [_with_patient(row) for row in rows] if kermany else rows
     elif kermany and (joined := _joined_patients(rows)) > 0:
@@ -73,18 +73,7 @@ def _paths(lines: Sequence[Line], table: Path) -> list[Path]:
 
 
 def _row(line: Line, path: Path) -> LabelledRadiograph:
-    label = line.label()
-    return LabelledRadiograph(
-        path=path,
-        label=label,
-        patient_id=line.text("patient_id"),
-        finding=line.text("finding") or (None if label is None else LABEL_NAMES[label]),
-        split=line.part(),
-        site=line.known("site"),
-        age_years=line.age_years(),
-        sex=line.sex(),
-        view=None if (view := line.known("view")) is None else view.upper(),
-    )
+    return replace(line.radiograph(path), patient_id=line.known("patient_id"))
 
 
 def _found(line: Line, folder: Path) -> Path | None:
@@ -103,5 +92,5 @@ def _with_patient(row: LabelledRadiograph) -> LabelledRadiograph:
 def _joined_patients(rows: list[LabelledRadiograph]) -> int:
     """Count how many patients fewer `patient_id` knows than the file names; harmless to a split, only coarser."""
     said = [(row.patient_id, read_kermany_name(row.path.name)) for row in rows]
-    by_name = {(patient, says.patient_id) for patient, says in said if says is not None}
+    by_name = {(patient, says.patient_id) for patient, says in said if patient is not None and says is not None}
     return len({name for _, name in by_name}) - len({patient for patient, _ in by_name})

@@ -155,6 +155,41 @@ def test_lateral_views_are_left_aside_and_counted(export: Path) -> None:
     assert any(note.startswith("1 lateral") for note in source.notes)
 
 
+def test_a_table_of_labels_is_read_like_a_csv_of_pictures(export: Path) -> None:
+    """What pandas writes for nothing known is nothing known, and a sex is one."""
+    write_lines(export / "labels.csv", "patient_id,label,sex,view,site,age", "PID-4711,1,girl,pa,nan,200")
+
+    source = read_source(f"dicom:{export}")
+
+    named = [row for row in source.rows if row.label == 1]
+    assert {(row.sex, row.view, row.site) for row in named} == {("F", "PA", None)}
+    assert "1 ages above 130 years were taken for unknown" in source.notes
+
+
+def test_a_patient_the_table_does_not_know_is_the_header_s(export: Path) -> None:
+    uids = [f"1.2.826.0.1.9.{number},{number // 2},nan,nan" for number in range(3)]
+    write_lines(export / "labels.csv", "sop_instance_uid,label,patient_id,finding", *uids)
+
+    source = read_source(f"dicom:{export}")
+
+    said = {row.path.name: row for row in source.rows}
+    assert said["one.dcm"].patient_id == said["two"].patient_id != said["three.dcm"].patient_id
+    assert {row.finding for row in source.rows} == {"normal", "pneumonia"}
+    assert "patients are unknown" not in source.notes
+
+
+def test_files_that_name_no_patient_are_not_said_to_share_one(tmp_path: Path) -> None:
+    for seed in range(10):
+        write_dicom(tmp_path / f"{seed}.dcm", seed, Person(patient_id="", name="", age="", sex=""))
+    write_lines(tmp_path / "labels.csv", "file,label,patient_id", *(f"{seed}.dcm,{seed % 2},nan" for seed in range(10)))
+
+    source = read_source(f"dicom:{tmp_path}")
+
+    assert {row.patient_id for row in source.rows} == {None}
+    assert "patients are unknown" in source.notes
+    assert not any("one patient ID" in note for note in source.notes)
+
+
 def test_what_is_missing_and_what_is_damaged_is_counted(export: Path) -> None:
     (export / "torn.dcm").write_bytes((export / "a" / "one.dcm").read_bytes()[:4000])
     write_lines(export / "labels.csv", "patient_id,label", "PID-4711,1", "PID-0815,0", "PID-9999,1")

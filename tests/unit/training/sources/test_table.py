@@ -89,6 +89,25 @@ def test_what_programs_write_for_unknown_is_unknown(tmp_path: Path, nothing: str
     assert (row.site, row.age_years, row.sex, row.view) == (None, None, None, None)
 
 
+def test_patients_that_programs_wrote_as_unknown_are_not_one_patient(tmp_path: Path) -> None:
+    names = [f"{number}.png" for number in range(8)]
+    text = "image_path,label,patient_id,finding\n" + "".join(f"{name},1,nan,NaN\n" for name in names)
+
+    source = read_source(table(tmp_path, text, *names))
+
+    assert [(row.patient_id, row.finding) for row in source.rows] == [(None, "pneumonia")] * 8
+    assert "patients are unknown" in source.notes
+
+
+def test_patients_are_not_called_unknown_where_a_line_names_one(tmp_path: Path) -> None:
+    text = "image_path,label,patient_id\na.png,1,nan\nb.png,0,p2\n"
+
+    source = read_source(table(tmp_path, text, "a.png", "b.png"))
+
+    assert [row.patient_id for row in source.rows] == [None, "p2"]
+    assert "patients are unknown" not in source.notes
+
+
 @pytest.mark.parametrize(("said", "sex"), [("f", "F"), ("Female", "F"), ("boy", "M"), ("M", "M"), ("x", "X")])
 def test_sex_and_view_are_written_as_dicom_writes_them(tmp_path: Path, said: str, sex: str) -> None:
     (row,) = read_source(table(tmp_path, f"image_path,label,sex,view\na.png,1,{said},ap\n", "a.png")).rows
@@ -109,10 +128,11 @@ def test_a_column_nobody_reads_is_named_in_a_note(tmp_path: Path) -> None:
 
 def test_patients_come_from_kermany_names_only_where_no_column_says_them(tmp_path: Path) -> None:
     name = "person3_virus_15.jpeg"
+    unsaid = read_source(table(tmp_path, f"image_path,label,patient_id\n{name},1,nan\n", name))
     without = read_source(table(tmp_path, f"image_path,label\n{name},1\n", name))
     stated = read_source(table(tmp_path, f"image_path,label,patient_id\n{name},1,child9\n", name))
 
-    assert [row.patient_id for row in without.rows] == ["person3_virus"]
+    assert [row.patient_id for row in (*without.rows, *unsaid.rows)] == ["person3_virus", "person3_virus"]
     assert [row.patient_id for row in stated.rows] == ["child9"]
 
 
@@ -124,3 +144,26 @@ def test_a_patient_id_coarser_than_the_kermany_names_is_kept_and_noted(tmp_path:
 
     assert {row.patient_id for row in source.rows} == {"person1"}
     assert "patient_id knows 1 patients fewer than the file names of Kermany et al." in source.notes
+
+
+def test_a_patient_id_that_is_unknown_joins_nobody(tmp_path: Path) -> None:
+    names = ["person1_virus_6.jpeg", "person2_virus_7.jpeg", "person3_virus_8.jpeg"]
+    text = "image_path,label,patient_id\n" + "".join(
+        f"{name},1,{patient}\n" for name, patient in zip(names, ("nan", "nan", "p3"), strict=True)
+    )
+
+    source = read_source(table(tmp_path, text, *names))
+
+    assert not any(note.startswith("patient_id knows") for note in source.notes)
+
+
+def test_views_from_the_side_are_left_aside_and_ages_that_nobody_reaches_are_unknown_and_both_are_said(
+    tmp_path: Path,
+) -> None:
+    lines = "image_path,label,age,view\na.png,1,200,AP\nb.png,0,,ll\nc.png,0,4,\n"
+
+    source = read_source(table(tmp_path, lines, "a.png", "b.png", "c.png"))
+
+    assert [(row.path.name, row.age_years) for row in source.rows] == [("a.png", None), ("c.png", 4.0)]
+    assert "1 ages above 130 years were taken for unknown" in source.notes
+    assert "1 lateral radiographs were left aside: only frontal ones are assessed" in source.notes

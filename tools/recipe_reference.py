@@ -12,8 +12,11 @@ from lingula.training.recipe import Recipe
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 SAYS = (
-    "A recipe is one TOML file with every number of a training run; `lingula train RECIPE` runs it. A section may be",
-    "left out where none of its keys is required. A key that does not exist is refused.",
+    "A recipe is one TOML file with every number of a training run; `lingula train RECIPE` runs it. These must be",
+    "there: `seed`, `[data]` with its credits, `[split]`, `[finder]`, `[classifier.schedule]`, `[gate]` and",
+    "`[package]` with `[package.label]` and `[package.intended_use]`. `[split]` and `[gate]` may be empty. `[finder]`",
+    "has either `package` or `[finder.schedule]`, never both. Every other section may be left out. A key that does not",
+    "exist is refused.",
     "`lingula train RECIPE --set classifier.schedule.epochs=3` changes one value for one run, and",
     '`extends = "other.toml"` at the top begins with another recipe: tables are merged key by key, the rest is',
     "replaced. Paths of data and weights are relative to `--data` or `LINGULA_DATA`, that of `extends` to the recipe.",

@@ -141,6 +141,8 @@ def _tree() -> str:
 
 def main() -> None:
     """Write the pages."""
+    if sys.argv[1:]:
+        sys.exit(f"{sys.argv[1]!r} is not known: this takes no arguments and writes the pages of docs/reference")
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
         sys.stdout.write(f"wrote docs/reference/{name}\n")

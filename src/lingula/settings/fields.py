@@ -175,7 +175,8 @@ class Settings(BaseSettings):
     )
     data: Path | None = Field(
         default=None,
-        description="Folder of real radiographs for development: tests, `make bench`, `make default-model`.",
+        description="Folder that a recipe's paths are relative to (`lingula train`, `lingula export`); also real "
+        "radiographs for tests and benchmarks.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe lines that are logged."

@@ -13,7 +13,7 @@ from lingula.training.networks.geometry import (
     seen_box,
 )
 from lingula.training.networks.lung_finder import LungFinder
-from lingula.training.networks.named import bare_classifier, build_classifier
+from lingula.training.networks.named import bare_classifier, build_classifier, look_once
 from lingula.training.networks.reader import Reader
 from lingula.training.networks.settlement import Settlement
 
@@ -32,6 +32,7 @@ __all__ = [
     "crop",
     "fills_frame",
     "finder_from_package",
+    "look_once",
     "lung_box",
     "open_package",
     "seen_box",

@@ -1,7 +1,8 @@
 """Networks read back from a model package: to use its lung finder, or to go on learning from its weights.
 
 A package holds no checkpoint, only the graph; there each batch normalisation is folded into the convolution before it.
-What is rebuilt carries the folded weights in its convolutions and batch norms that only add the folded bias.
+What is rebuilt carries the folded weights in its convolutions and batch norms that only add the folded bias. The
+batch norms of a head follow no convolution; the graph has all of theirs, with the statistics they judge by.
 """
 
 import tomllib
@@ -120,7 +121,7 @@ def _fill(network: nn.Module, prefix: str, package: ModelPackage) -> None:
     for name, norm in _norms_after_convolutions(network).items():
         if f"{name}.weight_bias" in found:
             state |= _folded(found.pop(f"{name}.weight_bias"), norm, network)
-    own = [name for name, _ in network.named_parameters() if not _is_left(name, network)]
+    own = [name for name in state if not _is_left(name, network)]
     missing = next((name for name in own if name not in found or found[name].shape != state[name].shape), None)
     if missing is not None:
         raise TrainingError(
@@ -139,8 +140,10 @@ def _constants(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
 
 
 def _is_left(name: str, network: nn.Module) -> bool:
-    """Tell the weights that no graph has: of batch norms, which are folded, and of the helper task."""
-    return name.startswith("finding.") or isinstance(network.get_submodule(name.rpartition(".")[0]), nn.BatchNorm2d)
+    """Tell what no graph has: folded batch norms, the number of batches that others saw, and the helper task."""
+    layer, _, own = name.rpartition(".")
+    is_folded = isinstance(network.get_submodule(layer), nn.BatchNorm2d)
+    return is_folded or own == "num_batches_tracked" or layer == "finding"
 
 
 def _norms_after_convolutions(network: nn.Module) -> dict[str, str]:

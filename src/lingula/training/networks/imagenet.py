@@ -5,6 +5,7 @@ published and each channel keeps its own mean and spread.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +14,29 @@ from lingula.training.networks import resnet50, resnet50v2, small_cnn, vgg16
 from lingula.training.networks.classifier import Classifier
 from lingula.training.recipe import NetworkRecipe
 
-MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue, in 0-1
+Channels = tuple[float, ...]
 
-BASES: dict[str, tuple[Callable[[], nn.Module], int]] = {
-    "small-cnn": (small_cnn.SmallCnn, small_cnn.CHANNELS),
-    "vgg16": (vgg16.Vgg16, vgg16.CHANNELS),
-    "resnet50": (resnet50.ResNet50, resnet50.CHANNELS),
-    "resnet50v2": (resnet50v2.ResNet50V2, resnet50v2.CHANNELS),
+MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue, in 0-1
+_HALF = (0.5, 0.5, 0.5)  # what timm's resnetv2_50 was trained with, as mean and as spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """A network without its classification layer: the channels of its features, and how its weights see pictures."""
+
+    make: Callable[[], nn.Module]
+    channels: int
+    mean: Channels = MEAN
+    spread: Channels = SPREAD
+
+
+BASES = {
+    "small-cnn": Base(make=small_cnn.SmallCnn, channels=small_cnn.CHANNELS),
+    "vgg16": Base(make=vgg16.Vgg16, channels=vgg16.CHANNELS),
+    "resnet50": Base(make=resnet50.ResNet50, channels=resnet50.CHANNELS),
+    "resnet50v2": Base(make=resnet50v2.ResNet50V2, channels=resnet50v2.CHANNELS, mean=_HALF, spread=_HALF),
 }
-"""Each name with its network and the channels of its features."""
+"""Each by its name in a recipe."""
 
 
 class ImageNetClassifier(Classifier):
@@ -36,8 +51,8 @@ class ImageNetClassifier(Classifier):
         base: nn.Module,
         channels: int,
         *,
-        mean: tuple[float, ...] = MEAN,
-        spread: tuple[float, ...] = SPREAD,
+        mean: Channels = MEAN,
+        spread: Channels = SPREAD,
     ) -> None:
         super().__init__(recipe)
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1), persistent=False)
@@ -52,5 +67,5 @@ class ImageNetClassifier(Classifier):
 
 def named_classifier(recipe: NetworkRecipe) -> ImageNetClassifier:
     """Make one of `BASES` with weights drawn at random."""
-    make, channels = BASES[recipe.name]
-    return ImageNetClassifier(recipe, make(), channels)
+    base = BASES[recipe.name]
+    return ImageNetClassifier(recipe, base.make(), base.channels, mean=base.mean, spread=base.spread)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from lingula.errors import TrainingError
 from lingula.training.networks.classifier import Classifier
 from lingula.training.networks.freezing import freeze, keep_batch_norms
@@ -51,6 +53,24 @@ def bare_classifier(recipe: NetworkRecipe) -> Classifier:
         return timm_classifier(recipe, pretrained=False)
     known = ", ".join((OWN, *BASES))
     raise TrainingError(f"[classifier.network] name: there is no network {recipe.name!r}; there are {known}, timm/NAME")
+
+
+@torch.no_grad()
+def look_once(classifier: Classifier, *, pictures: int, side: int) -> None:
+    """Let a classifier look at black pictures as it will while it learns; it is not to be used afterwards.
+
+    Raises
+    ------
+    TrainingError
+        If its layers leave nothing of such pictures, or too little to normalise.
+    """
+    try:
+        classifier.train()(torch.zeros(pictures, 1, side, side))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise TrainingError(
+            f"[classifier.network] {classifier.recipe.name} cannot learn from {side} by {side} pixels, {pictures} at "
+            f"once: {error}; give a greater side, or a greater batch"
+        ) from error
 
 
 def _pretrained(recipe: NetworkRecipe, folder: Path) -> Classifier:

@@ -49,8 +49,11 @@ def timm_classifier(recipe: NetworkRecipe, *, pretrained: bool) -> ImageNetClass
     network = timm_network(recipe.name.removeprefix(PREFIX), recipe.side, pretrained=pretrained)
     told = getattr(network, "pretrained_cfg", {})
     base = TimmBase(network)
-    with torch.no_grad():
-        seen = base.eval()(torch.zeros(1, 3, recipe.side, recipe.side))
+    try:
+        with torch.no_grad():
+            seen = base.eval()(torch.zeros(1, 3, recipe.side, recipe.side))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise TrainingError(f"{recipe.name} cannot see {recipe.side} pixels: {error}; give it another side") from error
     base.train()
     return ImageNetClassifier(
         recipe, base, seen.shape[1], mean=tuple(told.get("mean", MEAN)), spread=tuple(told.get("std", SPREAD))
@@ -70,7 +73,11 @@ def timm_network(name: str, side: int, *, pretrained: bool) -> nn.Module:
         near = ", ".join(get_close_matches(name, timm.list_models(), n=3)) or "see timm.list_models()"
         raise TrainingError(f"timm has no network {name}; near it: {near}")
     make = partial(timm.create_model, name, pretrained=pretrained, num_classes=0, global_pool="")
-    published = timm.get_pretrained_cfg(name)
+    try:
+        published = timm.get_pretrained_cfg(name)
+    except RuntimeError as error:  # timm.is_model looks at what stands before the dot only
+        known = ", ".join(timm.list_pretrained(name.partition(".")[0])) or "none"
+        raise TrainingError(f"timm has no weights called {name}; it has {known}") from error
     has_places = published is not None and published.fixed_input_size  # transformers: as many places as patches
     try:
         made = make(img_size=side) if has_places else make()

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lingula.errors import TrainingError
-from lingula.training.networks import Classifier, bare_classifier, build_classifier
+from lingula.training.networks import Classifier, bare_classifier, build_classifier, look_once
 from lingula.training.networks.freezing import base_layers
 from lingula.training.recipe import NetworkRecipe
 
@@ -121,6 +121,16 @@ def test_asking_for_more_layers_than_there_are_says_how_many_there_are() -> None
 def test_an_unknown_network_is_refused_with_the_known_ones() -> None:
     with pytest.raises(TrainingError, match=r"no network 'resnet18'; there are lingula, .*resnet50v2, timm/NAME"):
         bare_classifier(NetworkRecipe(name="resnet18"))
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "pictures"), [("vgg16", 16, 2), ("lingula", 16, 1)], ids=["nothing is left", "one place is left"]
+)
+def test_a_side_that_leaves_too_little_to_learn_from_is_refused(name: str, side: int, pictures: int) -> None:
+    made = classifier(name)
+    look_once(made, pictures=2, side=32)
+    with pytest.raises(TrainingError, match=rf"{name} cannot learn from 16 by 16 pixels, {pictures} at once: "):
+        look_once(made, pictures=pictures, side=side)
 
 
 def test_our_own_networks_weights_keep_their_names() -> None:

@@ -14,6 +14,7 @@ from lingula.modelpackage.session import open_session
 from lingula.training.learning.examples import LabelledExamples, as_tensor
 from lingula.training.learning.train import find_lungs, train_classifier
 from lingula.training.networks import (
+    LungFinder,
     Reader,
     build_classifier,
     classifier_from_package,
@@ -22,6 +23,8 @@ from lingula.training.networks import (
     lung_box,
 )
 from lingula.training.networks.from_package import network_of
+from lingula.training.networks.own import LingulaClassifier
+from lingula.training.packaging.export import export_graph
 from lingula.training.recipe import ClassifierRecipe, NetworkRecipe, Schedule
 
 
@@ -96,6 +99,43 @@ def test_old_and_new_recipes_name_the_same_network(shipped: ModelPackage) -> Non
     flat = with_recipe(shipped, recipe, "[classifier]\nside = 96\nwidths = [8, 8, 8, 8]\nepochs = 2\n")
     nested = with_recipe(shipped, recipe, "[classifier.network]\nside = 96\nwidths = [8, 8, 8, 8]\n")
     assert network_of(flat) == network_of(nested) == NetworkRecipe(side=96, widths=(8, 8, 8, 8))
+
+
+def exported(package: ModelPackage, network: str) -> tuple[ModelPackage, Reader]:
+    """Give a package of a small network whose batch norms have seen pictures, and what it was made from."""
+    recipe = f"[finder]\nwidths = [8, 8, 8, 8]\n[classifier.network]\nside = 32\nwidths = [8, 8, 8, 8]\n{network}"
+    other = with_recipe(package, package.manifest.provenance.recipe, recipe)
+    torch.manual_seed(6)
+    reader = Reader(LungFinder((8, 8, 8, 8)), LingulaClassifier(network_of(other)))
+    for weights in reader.parameters():
+        torch.nn.init.normal_(weights, std=0.3)
+    pictures = as_tensor(np.stack([drawn_chest(seed, has_opacity=seed % 2 == 1).pixels for seed in range(8)]))
+    with torch.no_grad():
+        reader.train()(pictures)
+    return ModelPackage(**(vars(other) | {"graph": export_graph(reader)})), reader.eval()
+
+
+@pytest.mark.parametrize("head", ["", "head = [8]\n"], ids=["without layers", "with a layer"])
+def test_the_batch_norms_of_a_head_judge_by_the_statistics_they_were_shipped_with(
+    head: str, plain: ModelPackage
+) -> None:
+    package, reader = exported(plain, f"{head}batch_norm = true\n")
+    begun = classifier_from_package(package, network_of(package))
+    pictures = torch.rand(4, 1, 32, 32)
+    with torch.no_grad():
+        wanted = reader.classifier(pictures)[0]
+        torch.testing.assert_close(begun(pictures)[0], wanted, rtol=1e-4, atol=1e-4)
+    (norm,) = (layer for layer in begun.head if isinstance(layer, nn.BatchNorm1d))
+    assert norm.running_mean is not None
+    assert norm.running_mean.abs().max() > 1e-3
+
+
+def test_a_graph_without_the_statistics_of_a_heads_batch_norm_is_refused(plain: ModelPackage) -> None:
+    package, _ = exported(plain, "head = [8]\nbatch_norm = true\n")
+    renamed = package.graph.replace(b"classifier.head.1.running_mean", b"classifier.head.1.running_lost")
+    assert renamed != package.graph
+    with pytest.raises(TrainingError, match=r"has no classifier\.head\.1\.running_mean of the shape \(8,\)"):
+        classifier_from_package(ModelPackage(**(vars(package) | {"graph": renamed})))
 
 
 def test_refining_moves_what_may_learn_and_nothing_else(shipped: ModelPackage) -> None:

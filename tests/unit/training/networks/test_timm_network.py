@@ -30,9 +30,23 @@ def test_published_weights_give_the_published_networks_features(name: str) -> No
         theirs = getattr(torchvision_models, name)(weights=None).eval()
         body = theirs.features if name == "vgg16" else torch.nn.Sequential(*list(theirs.children())[:-2])
         wanted = body(picture)
-    ours = BASES[name][0]().eval()
+    ours = BASES[name].make().eval()
     take_weights(ours, theirs.state_dict(), "theirs")
     torch.testing.assert_close(ours(picture), wanted, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "published"), [("vgg16", "vgg16.tv_in1k"), ("resnet50", "resnet50.tv_in1k"), ("resnet50v2", "resnetv2_50")]
+)
+def test_pictures_are_normalised_as_those_that_the_published_weights_learnt_from(name: str, published: str) -> None:
+    told = timm.get_pretrained_cfg(published)
+    assert told is not None
+    made = build_classifier(NetworkRecipe(name=name, side=64))
+    grey, seen = torch.rand(1, 1, 64, 64), list[torch.Tensor]()
+    made.base.register_forward_pre_hook(lambda _, given: seen.append(given[0]))  # type: ignore[union-attr] # a network
+    made.look(grey)
+    for channel, mean, spread in zip(seen[0][0], told.mean, told.std, strict=True):
+        torch.testing.assert_close(channel, (grey[0, 0] - mean) / spread)
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
@@ -61,6 +75,16 @@ def test_a_local_file_of_safetensors_is_taken(tmp_path: Path) -> None:
 def test_a_name_timm_does_not_have_is_refused_with_those_near_it() -> None:
     with pytest.raises(TrainingError, match=r"timm has no network resnet51; near it: .*resnet50"):
         build_classifier(NetworkRecipe(name="timm/resnet51"))
+
+
+def test_weights_timm_does_not_have_are_refused_with_those_it_has() -> None:
+    with pytest.raises(TrainingError, match=r"timm has no weights called resnet18\.foo; it has .*resnet18\.a1_in1k"):
+        build_classifier(NetworkRecipe(name="timm/resnet18.foo", side=64))
+
+
+def test_a_side_that_a_network_of_timms_cannot_see_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"timm/vgg11 cannot see 16 pixels: .*; give it another side"):
+        build_classifier(NetworkRecipe(name="timm/vgg11", side=16))
 
 
 def test_offline_timms_weights_are_asked_for_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:

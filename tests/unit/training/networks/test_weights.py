@@ -30,7 +30,7 @@ def _own_hub(tmp_path: Path) -> Iterator[None]:
 def published(name: str) -> dict[str, Tensor]:
     """Give weights like a published file's, with the classification layer that it has and we do not."""
     torch.manual_seed(7)
-    return BASES[name][0]().state_dict() | {"fc.weight": torch.zeros(1000, 4), "fc.bias": torch.zeros(1000)}
+    return BASES[name].make().state_dict() | {"fc.weight": torch.zeros(1000, 4), "fc.bias": torch.zeros(1000)}
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet50", "resnet50v2"])

@@ -12,7 +12,8 @@ from lingula.modelpackage.session import open_session
 from lingula.training.data.predictions import read_predictions
 from lingula.training.evidence.findings import Findings
 from lingula.training.learning.journal import read_history
-from lingula.training.walk import Run, Say, begin_run, export_run, train_run
+from lingula.training.learning.tracking import Say
+from lingula.training.walk import Run, begin_run, export_run, train_run
 
 CHESTS = 48
 RECIPE = """
@@ -89,7 +90,7 @@ def test_a_tutorials_recipe_says_that_its_number_flatters_and_why(tmp_path: Path
     right = [(outcome.probability or 0) > 0.5 for outcome in told]
     assert len(set(right)) == 2
     notes = " | ".join(findings.notes)
-    for said in ("patients are on both sides", "which also chose calibration", "the whole frame"):
+    for said in ("patients are on both sides", "also calibrated the probabilities", "the whole frame"):
         assert said in notes
     history = read_history(run.folder / "history.jsonl")
     assert [(epoch.stage, epoch.fold, epoch.epoch) for epoch in history] == [

@@ -135,6 +135,13 @@ def test_a_run_begun_with_another_recipe_is_not_touched(finished: tuple[Run, Fin
         begin_small(run.folder, run.data, "seed=1")
 
 
+def test_the_same_recipe_in_other_words_goes_on(finished: tuple[Run, Findings]) -> None:
+    run, _ = finished
+    before = run.recipe_path.read_text()
+    again = begin_small(run.folder, run.data, "split.folds=3", "split.folds=2")
+    assert again.recipe_path.read_text() == before
+
+
 def test_a_corrected_recipe_takes_the_place_of_one_that_came_to_nothing(tmp_path: Path) -> None:
     run = begin_small(tmp_path / "run", tmp_path, "data.source=misspelt.csv")
     with pytest.raises(TrainingError, match=r"misspelt\.csv"):

@@ -7,7 +7,7 @@ inside the package's manifest.
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from lingula.modelpackage.gate import Gate
 from lingula.modelpackage.manifest import DataSource, Fraction, IntendedUse, Label
@@ -17,7 +17,7 @@ _PLACE = 16  # pixels of a side that become one place of our own network's featu
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataRecipe(_Part):
@@ -25,8 +25,7 @@ class DataRecipe(_Part):
 
     source: str = Field(description="a folder per class, a CSV, or KIND:FOLDER for a DICOM export or a public set")
     masks: str | None = Field(
-        default=None,
-        description="folder of lung masks NAME.png for radiographs of the same NAME; only to train a finder",
+        default=None, description="folder of lung masks NAME.png of the radiographs NAME; only to train a finder"
     )
     outliers: str | None = Field(default=None, description="a folder of radiographs outside the intended use")
     sample: int | None = Field(default=None, gt=0, description="of the radiographs are drawn; all if not given")
@@ -42,13 +41,9 @@ class SplitRecipe(_Part):
     by: Literal["patient", "image", "source"] = Field(
         default="patient", description="source: the parts that the source itself names"
     )
-    tuning: Fraction = Field(
-        default=0.15, description="share of the radiographs on which calibration and both operating points are chosen"
-    )
+    tuning: Fraction = Field(default=0.15, description="share on which calibration and operating points are chosen")
     test: Fraction = Field(default=0.0, description="share on which nothing is learnt or chosen")
-    folds: int = Field(
-        default=5, ge=0, description="for cross-validation; 0 judges on the test part, or the tuning part"
-    )
+    folds: int = Field(default=5, ge=0, description="for cross-validation; 0 judges on the test, else the tuning part")
     judged: int | None = Field(default=None, ge=1, description="of the folds are held out in turn; all if not given")
     probed: int | None = Field(
         default=None,
@@ -56,6 +51,12 @@ class SplitRecipe(_Part):
         description="of the radiographs that a pair of networks judges are also judged under stress and with their "
         "lungs blanked, drawn by the seed; all if not given",
     )
+
+    @model_validator(mode="after")
+    def _are_there(self) -> "SplitRecipe":
+        if self.folds and self.judged is not None and self.judged > self.folds:
+            raise ValueError(f"judged ({self.judged}) are more than there are folds ({self.folds})")
+        return self
 
 
 class Precision(StrEnum):
@@ -69,7 +70,7 @@ class Precision(StrEnum):
 class Schedule(_Part):
     """How a network is optimised."""
 
-    epochs: int = Field(gt=0, description="times that each training picture is seen")
+    epochs: int = Field(gt=0, description="times that the training pictures are seen, but for an incomplete last batch")
     batch: int = Field(gt=0, description="pictures in one step")
     learning_rate: float = Field(gt=0, description="size of a step, at its greatest")
     weight_decay: float = Field(default=0.0, ge=0, description="of the optimiser")
@@ -80,9 +81,7 @@ class Schedule(_Part):
         default="cosine", description="how the learning rate moves after the warm-up"
     )
     warm_up: Fraction = Field(default=0.1, description="share of all steps")
-    average: Fraction | None = Field(
-        default=0.998, description="of the weights' moving average, per step; 0 keeps the last weights"
-    )
+    average: Fraction | None = Field(default=0.998, description="of the weights' moving average, a step; 0 for none")
     patience: int | None = Field(
         default=None, gt=0, description="epochs without a better tuning loss before it stops and takes the best weights"
     )
@@ -104,6 +103,8 @@ class FinderRecipe(_Part):
     def _one_way(self) -> "FinderRecipe":
         if (self.schedule is None) == (self.package is None):
             raise ValueError("give either [finder.schedule], to train one, or package, to take one")
+        if self.schedule is not None and self.schedule.batch < 3:  # noqa: PLR2004 - masked, unmasked, outliers
+            raise ValueError(f"[finder.schedule] batch ({self.schedule.batch}) is dealt in thirds; give 3 or more")
         return self
 
 
@@ -135,9 +136,7 @@ class NetworkRecipe(_Part):
     trainable: Literal["all", "head"] | int = Field(
         default="all", description="a number unfreezes that many layers with weights, counted from the end of the base"
     )
-    head: tuple[PositiveInt, ...] = Field(
-        default=(), description="widths of dense layers between the features and the answer"
-    )
+    head: tuple[PositiveInt, ...] = Field(default=(), description="widths of dense layers between features and answer")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the features left out at random, in the head")
     batch_norm: bool = Field(default=False, description="batch normalisation in the head")
     l2: float = Field(default=0.0, ge=0, description="penalty on the head's weights, added to the loss")
@@ -158,7 +157,7 @@ class LossRecipe(_Part):
         default="binary", description="focal: binary, and what is easy already weighs less"
     )
     gamma: float = Field(default=2.0, ge=0, description="of the focal loss")
-    class_weights: Literal["none", "balanced"] | tuple[float, float] = Field(
+    class_weights: Literal["none", "balanced"] | tuple[PositiveFloat, PositiveFloat] = Field(
         default="none", description="of normal and pneumonia"
     )
     label_smoothing: Fraction = Field(default=0.0, description="share of the way that targets move towards 0.5")
@@ -170,7 +169,11 @@ class AugmentRecipe(_Part):
     """What a training picture goes through; every value 0 leaves it as it is."""
 
     rotation: float = Field(default=10.0, ge=0, description="degrees at most, either way")
-    zoom: float = Field(default=0.12, ge=0, description="natural logarithm of the scale, at most, either way")
+    zoom: float = Field(
+        default=0.12,
+        ge=0,
+        description="natural logarithm of the scale, at most, either way; of the height up to half as much again",
+    )
     shift: float = Field(default=0.06, ge=0, description="of the side, at most, either way")
     shear: float = Field(default=0.08, ge=0, description="sideways per unit of height, at most, either way")
     flip: Fraction = Field(default=0.5, description="of the pictures are mirrored")
@@ -178,7 +181,9 @@ class AugmentRecipe(_Part):
     sharpness: float = Field(default=1.0, ge=0, description="strength of blur and sharpening")
     recompress: Fraction = Field(default=0.3, description="of the pictures become JPEG of quality 25-90 again")
     erase: Fraction = Field(default=0.15, description="of the pictures have a rectangle covered")
-    mixup: float = Field(default=0.0, ge=0, description="alpha of the beta distribution")
+    mixup: float = Field(
+        default=0.0, ge=0, description="alpha of the beta distribution; half of the batches stay unmixed"
+    )
     swap_surroundings: Fraction = Field(default=0.1, description="of the lungs lie in another patient's surroundings")
     blank_lungs: Fraction = Field(default=0.08, description="of the pictures; their target is to be undecided")
 
@@ -192,9 +197,7 @@ class ClassifierRecipe(_Part):
     """The classifier: network, loss, what its pictures go through, how it is optimised."""
 
     schedule: Schedule
-    final_epochs: int | None = Field(
-        default=None, gt=0, description="of the network that is shipped, if it may learn longer than those of the folds"
-    )
+    final_epochs: int | None = Field(default=None, gt=0, description="of the shipped network, if it may learn longer")
     grow_from: int | None = Field(
         default=None,
         gt=0,
@@ -206,9 +209,11 @@ class ClassifierRecipe(_Part):
     augment: AugmentRecipe = AugmentRecipe()
 
     @model_validator(mode="after")
-    def _grows(self) -> "ClassifierRecipe":
+    def _can_learn(self) -> "ClassifierRecipe":
         if self.grow_from is not None and self.grow_from > self.network.side:
             raise ValueError(f"grow_from ({self.grow_from}) is more than the network's side ({self.network.side})")
+        if self.network.batch_norm and self.schedule.batch == 1:
+            raise ValueError("batch_norm in [classifier.network] needs a batch of 2 or more in [classifier.schedule]")
         return self
 
     def at(self, done: float) -> "ClassifierRecipe":
@@ -238,12 +243,8 @@ class OperatingPointRecipe(_Part):
 class NoveltyRecipe(_Part):
     """How many real radiographs of the tuning set each part of novelty may refuse."""
 
-    outlier_share: Fraction = Field(
-        default=0.003, description="refused because the finder takes them for no such radiograph"
-    )
-    distance_share: Fraction = Field(
-        default=0.002, description="refused because their features lie far from all learnt"
-    )
+    outlier_share: Fraction = Field(default=0.003, description="refused: the finder takes them for no such radiograph")
+    distance_share: Fraction = Field(default=0.002, description="refused: their features lie far from all learnt")
     distance_slack: float = Field(default=1.25, ge=1.0, description="factor on the distance at that share")
 
 
@@ -268,16 +269,14 @@ class PackageRecipe(_Part):
 class TrackingRecipe(_Part):
     """Where a run is written down beside its own folder."""
 
-    mlflow: str | None = Field(
-        default=None, description="URI of an MLflow server or folder; none: `mlruns` beside runs"
-    )
+    mlflow: str | None = Field(default=None, description="URI of MLflow's server or folder; none: `mlruns` beside runs")
     tensorboard: bool = Field(default=False, description="also write the epochs to `tensorboard` in the run's folder")
 
 
 class Recipe(_Part):
     """A whole run."""
 
-    seed: int = Field(description="decides the cut, the first weights and every draw")
+    seed: int = Field(ge=0, lt=2**31, description="decides the cut, the first weights and every draw")
     data: DataRecipe
     split: SplitRecipe
     finder: FinderRecipe
@@ -288,3 +287,13 @@ class Recipe(_Part):
     export: ExportRecipe = ExportRecipe()
     package: PackageRecipe
     tracking: TrackingRecipe = TrackingRecipe()
+
+    @model_validator(mode="after")
+    def _has_teachers(self) -> "Recipe":
+        weight, folds, judged = self.classifier.loss.teacher_weight, self.split.folds, self.split.judged
+        if weight and (not folds or judged not in {None, folds}):
+            raise ValueError(
+                f"teacher_weight ({weight}) in [classifier.loss] asks every fold's network, but [split] judges "
+                f"{min(judged or 0, folds)} of {folds} folds; judge all of some, or set teacher_weight to 0"
+            )
+        return self

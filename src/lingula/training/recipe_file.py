@@ -4,6 +4,7 @@ What is shared (data, licences, intended use) stands once, in `recipes/shared`; 
 is different. The resolved text is what a run keeps and a package carries, so it never depends on another file.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,9 +33,12 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def parse_recipe(text: str, *, name: str) -> Recipe:
-    """Check a resolved recipe; raises `TrainingError` naming the place that does not hold."""
+    """Check a resolved recipe; raises `TrainingError` naming the place that does not hold.
+
+    It is checked strictly, as JSON: otherwise pydantic takes ``true`` for the number 1.
+    """
     try:
-        return Recipe.model_validate(tomllib.loads(text))
+        return Recipe.model_validate_json(json.dumps(tomllib.loads(text), default=str), strict=True)
     except tomllib.TOMLDecodeError as error:
         raise TrainingError(f"recipe {name} is no TOML: {error}") from error
     except ValidationError as error:
@@ -168,10 +172,15 @@ def _first_fault(faults: Sequence[_Fault]) -> str:
     if first.kind == "missing":
         return f"{where} is missing"
     if not first.told.startswith(_SHOULD):
-        return f"{where}: {first.told.removeprefix('Value error, ')}"
+        return f"{where}: ".removeprefix(": ") + first.told.removeprefix("Value error, ")
     wanted = dict.fromkeys(fault.wanted for fault in faults if fault.place == first.place)
-    it_is = f"; it is {first.given!r}" if isinstance(first.given, bool | int | float | str) else ""
+    it_is = f"; it is {_in_toml(first.given)}" if isinstance(first.given, bool | int | float | str) else ""
     return f"{where} should be {', or '.join(wanted)}{it_is}"
+
+
+def _in_toml(value: float | str) -> str:
+    """Write a value as a recipe does; a truth value is a number to Python, too."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _unknown(place: Sequence[str]) -> str:

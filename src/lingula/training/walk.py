@@ -4,7 +4,7 @@ Everything a run makes lies in its folder and is made once: a run that was kille
 `export_run` can be repeated without training.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,16 +28,16 @@ from lingula.training.evidence.settle import Looker, settle, strange_logits
 from lingula.training.evidence.weigh import weigh
 from lingula.training.figures import draw_history
 from lingula.training.learning.devices import current_crew, keep_freed_memory, said_of_arithmetic
-from lingula.training.learning.journal import Journal, Progress, read_history
+from lingula.training.learning.journal import EpochProgress, Journal, read_history
 from lingula.training.learning.material import gather
 from lingula.training.learning.stages import Lesson, Listeners, Networks, TrainingMaterial, train_networks
-from lingula.training.learning.tracking import Tracking, open_tracking
+from lingula.training.learning.tracking import Say, Tracking, open_tracking
+from lingula.training.learning.train import try_out
 from lingula.training.networks import (
     LungFinder,
     Reader,
     Settlement,
     bare_classifier,
-    build_classifier,
     open_package,
 )
 from lingula.training.packaging.card import Origin, assemble_manifest, write_card
@@ -46,7 +46,6 @@ from lingula.training.packaging.quantise import round_graph
 from lingula.training.recipe import Recipe
 from lingula.training.recipe_file import parse_recipe, read_recipe, resolve_recipe
 
-Say = Callable[[str], None]
 _PARITY_PICTURES = 200  # at most
 
 
@@ -96,17 +95,27 @@ def begin_run(recipe: Path, folder: Path, data: Path, overrides: Sequence[str] =
     Raises
     ------
     TrainingError
-        If the recipe does not hold, its network cannot be made here, or the folder holds what another recipe made.
+        If the recipe does not hold or could not train here, or the folder holds what another recipe made.
     """
     text = resolve_recipe(recipe, overrides)
     wanted = parse_recipe(text, name=str(recipe))
-    build_classifier(wanted.classifier.network, data=data)  # a wrong name or missing weights show now, not in an hour
+    try_out(wanted, data)  # a wrong name, missing weights or too small a side show now, not in an hour
     run = Run(folder=folder, data=data)
     folder.mkdir(parents=True, exist_ok=True)
-    if run.recipe_path.exists() and run.recipe_path.read_text() != text:
+    if not run.recipe_path.exists():
+        run.recipe_path.write_text(text)
+    elif not _says(run.recipe_path, wanted):
         _forget_first_try(run)
-    run.recipe_path.write_text(text)
+        run.recipe_path.write_text(text)
     return run
+
+
+def _says(path: Path, wanted: Recipe) -> bool:
+    """Tell whether a recipe that lies in a run comes to the same, in whatever words and order."""
+    try:
+        return read_recipe(path) == wanted
+    except TrainingError:  # what does not hold was another recipe: one that was corrected, or of another version
+        return False
 
 
 def _forget_first_try(run: Run) -> None:
@@ -116,7 +125,7 @@ def _forget_first_try(run: Run) -> None:
     run.split_path.unlink(missing_ok=True)
 
 
-def train_run(run: Run, *, progress: Progress, say: Say, environment: Mapping[str, str] | None = None) -> Findings:
+def train_run(run: Run, *, progress: EpochProgress, say: Say, environment: Mapping[str, str] | None = None) -> Findings:
     """Train everything a recipe asks for and write down what was measured.
 
     Parameters
@@ -131,8 +140,8 @@ def train_run(run: Run, *, progress: Progress, say: Say, environment: Mapping[st
     say(said_of_arithmetic(current_crew().device, recipe.classifier.schedule.precision))
     tracking = Tracking()
     if environment is not None:
-        tracking = open_tracking(recipe, recipe.tracking, run.folder, environment, say)
-    listeners = Listeners(progress=progress, journal=Journal(run.history_path, (tracking.epoch,)))
+        tracking = open_tracking(recipe, recipe.tracking, run.history_path, environment, say)
+    listeners = Listeners(progress=progress, journal=Journal(run.history_path, (tracking.heard,)))
     judged = None
     if split.fold_count:
         judged = cross_validate(material, split, recipe, folder=run.folder, listeners=listeners)

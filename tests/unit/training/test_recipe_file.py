@@ -93,12 +93,62 @@ def test_a_misspelt_key_is_named_with_its_place() -> None:
         ),
         ("package.label=7", "package.label should be a section; it is 7"),
         ("finder.schedule=", "finder: give either [finder.schedule], to train one, or package, to take one"),
+        (
+            "finder.schedule.batch=2",
+            "finder: [finder.schedule] batch (2) is dealt in thirds; give 3 or more",
+        ),
+        ("seed=-1", "seed should be greater than or equal to 0; it is -1"),
+        ("seed=2147483648", "seed should be less than 2147483648; it is 2147483648"),
+        ("split.judged=6", "split: judged (6) are more than there are folds (5)"),
+        (
+            "classifier.loss.class_weights=[0, 1]",
+            "classifier.loss.class_weights should be 'none' or 'balanced', or greater than 0",
+        ),
+        (
+            "classifier.schedule.learning_rate=inf",
+            "classifier.schedule.learning_rate should be a finite number; it is inf",
+        ),
+        ("classifier.schedule.epochs=true", "classifier.schedule.epochs should be a valid integer; it is true"),
+        (
+            "classifier.network.trainable=true",
+            "classifier.network.trainable should be 'all' or 'head', or a valid integer; it is true",
+        ),
+        ("classifier.network.head=[8, false]", "classifier.network.head.1 should be a valid integer; it is false"),
+        ("classifier.augment.mixup=true", "classifier.augment.mixup should be a valid number; it is true"),
+        ("gate.auroc_at_least=true", "gate.auroc_at_least should be a valid number; it is true"),
+        (
+            "package.intended_use.age_years_min=true",
+            "package.intended_use.age_years_min should be a valid number; it is true",
+        ),
     ],
 )
 def test_what_does_not_hold_is_said_in_words_of_recipes(override: str, said: str) -> None:
     with pytest.raises(TrainingError) as refused:
         parse_recipe(resolve_recipe(RECIPES / "default.toml", [override]), name="r")
     assert str(refused.value) == f"recipe r: {said}"
+
+
+@pytest.mark.parametrize(("override", "judges"), [("split.judged=1", "1 of 5"), ("split.folds=0", "0 of 0")])
+def test_teachers_that_no_fold_would_train_are_refused_before_anything_is_trained(override: str, judges: str) -> None:
+    with pytest.raises(TrainingError) as refused:
+        parse_recipe(resolve_recipe(RECIPES / "default.toml", [override]), name="r")
+    assert str(refused.value) == (
+        "recipe r: teacher_weight (0.5) in [classifier.loss] asks every fold's network, but [split] judges "
+        f"{judges} folds; judge all of some, or set teacher_weight to 0"
+    )
+
+
+def test_one_fold_may_be_judged_where_nobody_is_taught() -> None:
+    text = resolve_recipe(RECIPES / "default.toml", ["split.judged=1", "classifier.loss.teacher_weight=0"])
+    assert parse_recipe(text, name="results").split.judged == 1
+    text = resolve_recipe(RECIPES / "default.toml", ["split.judged=5"])
+    assert parse_recipe(text, name="all").classifier.loss.teacher_weight == 0.5
+
+
+def test_batch_normalisation_of_one_picture_is_refused() -> None:
+    alone = ["classifier.schedule.batch=1", "classifier.network.batch_norm=true"]
+    with pytest.raises(TrainingError, match=r"r: classifier: batch_norm in .* needs a batch of 2 or more"):
+        parse_recipe(resolve_recipe(RECIPES / "default.toml", alone), name="r")
 
 
 def test_an_override_takes_a_key_or_a_section_out() -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lingula.errors import TrainingError
 from lingula.training.data.dataset import Rows
 from lingula.training.data.labelled import Part
 from lingula.training.data.split import Split
@@ -64,21 +63,12 @@ def fold_lesson(material: TrainingMaterial, split: Split, rows: Rows, recipe: Re
 def teachers(split: Split, rows: Rows, recipe: Recipe, *, folder: Path) -> Teachers | None:
     """Give the folds' networks as teachers of some rows, each of those it never saw; none if the recipe wants none.
 
-    Raises
-    ------
-    TrainingError
-        If a radiograph was in no fold that was judged: nobody could teach it.
+    A recipe that wants them judges every fold, so each row has its teacher.
     """
     if recipe.classifier.loss.teacher_weight == 0:
         return None
-    judged = recipe.split.judged or split.fold_count
-    if judged < max(split.fold_count, 1) or not split.fold_count:
-        raise TrainingError(
-            f"[classifier.loss] teacher_weight asks every fold's network, but {judged} of {split.fold_count} folds are "
-            "trained; leave `judged` out, or set teacher_weight to 0"
-        )
     networks = []
-    for number in range(judged):
+    for number in range(split.fold_count):
         network = bare_classifier(recipe.classifier.network)
         network.load_state_dict(torch.load(folder / f"fold{number}" / _TEACHER, weights_only=True))
         networks.append(network.eval())

@@ -59,11 +59,11 @@ class Crew:
             return generator
         return Generator().manual_seed(int(torch.randint(2**31, (1,), generator=generator)) + self.rank)
 
-    def check_batch(self, batch: int) -> None:
-        """Refuse a batch that cannot be dealt; raises `TrainingError`."""
-        if batch % self.size:
+    def check_batch(self, pictures: int, what: str = "a batch") -> None:
+        """Refuse pictures that cannot be dealt evenly; raises `TrainingError`."""
+        if pictures % self.size:
             raise TrainingError(
-                f"a batch of {batch} cannot be dealt to {self.size} processes; start as many as divide it"
+                f"{what} of {pictures} cannot be dealt to {self.size} processes; start as many as divide it"
             )
 
     def ready(self, network: nn.Module) -> None:

@@ -4,7 +4,6 @@ The lines are written before an epoch's checkpoint, and a line that stands alrea
 killed and goes on leaves no gap and no doubled line. Learning curves are drawn from `read_history`.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,7 +81,7 @@ class Underway:
         return _label(self.stage, self.fold)
 
 
-Progress = Callable[[Epoch | Underway], None]
+EpochProgress = Callable[[Epoch | Underway], None]
 """Told of every finished epoch, and now and then of one that takes long."""
 Follower = Callable[[Epoch], None]
 News = TypeVar("News", Epoch, Epoch | Underway)
@@ -152,11 +151,6 @@ def in_fold(listener: Callable[[News], None], fold: int) -> Callable[[News], Non
 
 def unheard(_: object) -> None:
     """Listen to nothing."""
-
-
-def finite(value: float) -> float | None:
-    """Give a number, or None where it is not one: JSON has no word for it."""
-    return value if math.isfinite(value) else None
 
 
 def _label(stage: str, fold: int | None) -> str:

@@ -67,10 +67,12 @@ def answer_loss(logit: Tensor, targets: Tensor, recipe: LossRecipe, weights: Wei
 
 
 def _focal(logit: Tensor, targets: Tensor, gamma: float) -> Tensor:
-    """Give (N, 1): ``t (1 - p)^gamma (-log p) + (1 - t) p^gamma (-log(1 - p))``, which also holds for a doubt."""
-    probability = torch.sigmoid(logit)
-    positive = (1 - probability) ** gamma * F.softplus(-logit)
-    negative = probability**gamma * F.softplus(logit)
+    """Give (N, 1): ``t (1 - p)^gamma (-log p) + (1 - t) p^gamma (-log(1 - p))``, which also holds for a doubt.
+
+    The powers are taken as logarithms: of a sure answer 1 - p is 0, and a root of 0 has no gradient.
+    """
+    positive = torch.exp(gamma * F.logsigmoid(-logit)) * F.softplus(-logit)
+    negative = torch.exp(gamma * F.logsigmoid(logit)) * F.softplus(logit)
     return targets * positive + (1 - targets) * negative
 
 
@@ -83,5 +85,5 @@ def finding_loss(logits: Tensor, findings: Tensor) -> Tensor:
 
 def taught_loss(logits: Tensor, taught: Tensor) -> Tensor:
     """Give the mean cross entropy of finding logits (N, 3) against probabilities (N, 3), rows of zeros left out."""
-    weight = taught.sum(dim=1)  # (N,), 1 or 0
+    weight = taught.sum(dim=1)  # (N,), 1 or 0, or a share where pictures were mixed
     return -(taught * F.log_softmax(logits, dim=1)).sum() / weight.sum().clamp_min(1.0)

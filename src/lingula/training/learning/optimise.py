@@ -21,7 +21,7 @@ from torch import Generator, Tensor, nn
 
 from lingula.errors import TrainingError
 from lingula.training.learning.devices import Crew, current_crew, precision_of
-from lingula.training.learning.journal import Epoch, Follower, Progress, Underway, finite, unheard
+from lingula.training.learning.journal import Epoch, EpochProgress, Follower, Underway, unheard
 from lingula.training.learning.learner import Learner
 from lingula.training.recipe import Schedule
 
@@ -66,7 +66,7 @@ class Course(Generic[Network]):
 class Log:
     """Who hears of a training, and the file it goes on from."""
 
-    progress: Progress = unheard
+    progress: EpochProgress = unheard
     journal: Follower = unheard
     checkpoint: Path | None = None
 
@@ -83,10 +83,9 @@ def optimise(network: Network, course: Course[Network], schedule: Schedule, seed
     Raises
     ------
     TrainingError
-        If the loss is no number any more, or the batch cannot be dealt to the processes.
+        If the loss, or the tuning loss where somebody watches, is no number any more.
     """
     crew = current_crew()
-    crew.check_batch(schedule.batch)
     learner = Learner(network, schedule, crew)
     learner.restore(log.checkpoint)
     while learner.epoch < schedule.epochs and not learner.has_enough:
@@ -99,7 +98,7 @@ def optimise(network: Network, course: Course[Network], schedule: Schedule, seed
     return learner.result()
 
 
-def _epoch(learner: Learner[Network], course: Course[Network], seed: int, progress: Progress) -> Epoch:
+def _epoch(learner: Learner[Network], course: Course[Network], seed: int, progress: EpochProgress) -> Epoch:
     crew, schedule, number = learner.crew, learner.schedule, learner.epoch
     torch.manual_seed(_GLOBAL_SEED * (1 + crew.rank) + seed * 1000 + number)
     begun, total = time.perf_counter(), torch.zeros((), dtype=torch.float64, device=crew.device)
@@ -110,12 +109,7 @@ def _epoch(learner: Learner[Network], course: Course[Network], seed: int, progre
         total += _step(learner, loss_of, number * course.steps + step, course.steps * schedule.epochs)
         if crew.leads and words.are_due():
             words.say((step + 1) / course.steps, float(total) / (step + 1))
-    training_loss = crew.mean(total) / course.steps
-    if not math.isfinite(training_loss):
-        raise TrainingError(
-            f"{course.stage}: the loss is no number after epoch {number + 1}; "
-            f"lower the learning rate ({schedule.learning_rate:g})"
-        )
+    training_loss = _sound(crew.mean(total) / course.steps, "loss", learner, course)
     seconds = time.perf_counter() - begun
     watched = _watched(learner, course, crew)
     return Epoch(
@@ -123,7 +117,7 @@ def _epoch(learner: Learner[Network], course: Course[Network], seed: int, progre
         epoch=number + 1,
         epochs=schedule.epochs,
         training_loss=training_loss,
-        tuning_loss=None if watched is None else finite(watched.loss),
+        tuning_loss=None if watched is None else _sound(watched.loss, "tuning loss", learner, course),
         accuracy=None if watched is None else watched.accuracy,
         auroc=None if watched is None else watched.auroc,
         learning_rate=learner.learning_rate,
@@ -142,6 +136,16 @@ def _step(learner: Learner[Network], loss_of: Callable[[Network], Tensor], step:
     return loss.detach()
 
 
+def _sound(loss: float, name: str, learner: Learner[Network], course: Course[Network]) -> float:
+    """Give a loss that is a number; no other may decide which weights are kept or how the learning rate moves."""
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"{course.stage}: the {name} is no number after epoch {learner.epoch + 1}; "
+            f"lower the learning rate ({learner.schedule.learning_rate:g})"
+        )
+    return loss
+
+
 def _watched(learner: Learner[Network], course: Course[Network], crew: Crew) -> Watched | None:
     """Let the leading process look, and tell the others what it saw."""
     if course.watch is None:
@@ -156,7 +160,7 @@ def _watched(learner: Learner[Network], course: Course[Network], crew: Crew) -> 
 class _Words(Generic[Network]):
     """Says now and then how far a long epoch is."""
 
-    def __init__(self, progress: Progress, course: Course[Network], epoch: int, epochs: int) -> None:
+    def __init__(self, progress: EpochProgress, course: Course[Network], epoch: int, epochs: int) -> None:
         self._progress, self._course, self._epoch, self._epochs = progress, course, epoch, epochs
         self._begun = self._said = time.perf_counter()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lingula.training.recipe import Schedule
 
 _LEAST = 0.01  # of the learning rate: where a warm-up begins and a cosine ends
-_CYCLE_START, _CYCLE_END = 1 / 25, 1e-4  # of the learning rate, as torch's OneCycleLR has them
+_CYCLE_START, _CYCLE_END = 1 / 25, 1e-4  # of the learning rate; torch's OneCycleLR begins so too and ends at 4e-6
 _STEPS = (0.5, 0.75)  # shares of the run after which the learning rate falls
 _STEP = 0.1  # to this part of it
 _PLATEAU = 3  # epochs without a better loss after which it falls to

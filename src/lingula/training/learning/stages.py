@@ -10,7 +10,7 @@ from lingula.errors import TrainingError
 from lingula.training.data.dataset import Dataset, Rows
 from lingula.training.learning.augment import Pictures
 from lingula.training.learning.examples import LabelledExamples, LungExamples
-from lingula.training.learning.journal import Follower, Progress, in_fold
+from lingula.training.learning.journal import EpochProgress, Follower, in_fold
 from lingula.training.learning.losses import UNKNOWN_FINDING
 from lingula.training.learning.lungs import LungMasks
 from lingula.training.learning.teachers import Teachers
@@ -91,7 +91,7 @@ class Lesson:
 class Listeners:
     """Who hears of a training's epochs: people through `progress`, the run's file through `journal`."""
 
-    progress: Progress
+    progress: EpochProgress
     journal: Follower
 
     def in_fold(self, number: int) -> "Listeners":

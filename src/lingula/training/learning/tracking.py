@@ -2,8 +2,8 @@
 
 MLflow's store is the folder `mlruns` beside the runs unless a server or another folder is named; look into it with
 ``mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db``. Only the recipe, the epochs, what was measured and files
-without patients go there. Tracking is never worth a run: one that is away is said once, and what it missed is kept and
-sent when it answers again, at the latest at the end.
+without patients go there. Tracking is never worth a run: one that is away is said once, and what it missed is read
+from the run's history and sent when it answers again, at the latest at the end, even if the run was killed meanwhile.
 """
 
 import logging
@@ -19,13 +19,14 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from lingula.training.learning.journal import Epoch
+from lingula.training.learning.journal import Epoch, read_history
 from lingula.training.recipe import TrackingRecipe
 
 EXPERIMENT = "lingula"
 _MEASURED = ("training_loss", "tuning_loss", "accuracy", "auroc", "learning_rate", "images_per_second")
 _TRY_AGAIN = 60.0  # seconds after a tracker that did not answer
 _LONGEST = 500  # characters of a parameter; MLflow refuses longer ones
+_AT_ONCE = 100  # parameters; MLflow refuses more in one message
 # A server that is away shall cost seconds, not the minutes that MLflow would wait; and nothing is reported to others.
 _MODEST = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -40,6 +41,10 @@ Measured = Mapping[str, float]
 
 class Tracker(Protocol):
     """A place that keeps numbers of a run."""
+
+    @property
+    def kept(self) -> int:
+        """How many lines of the run's history it has, from the first on."""
 
     def epoch(self, epoch: Epoch) -> None:
         """Keep an epoch."""
@@ -56,7 +61,7 @@ class Mlflow:
     uri
         Of a server, or ``sqlite:///`` and a path.
     folder
-        Of the run; ``mlflow_run`` in it remembers the run's id.
+        Of the run; ``mlflow_run`` in it remembers the run's id and store, and how many epochs lie there.
     parameters
         The recipe, flat.
     files
@@ -73,7 +78,8 @@ class Mlflow:
             logging.getLogger("mlflow").setLevel(logging.WARNING)
             logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each attempt, with the address
             self._client = MlflowClient(tracking_uri=uri)
-            self._run = self._known_run(uri, folder) or self._new_run(uri, folder, parameters, files)
+            self._memory, self._where, self.kept = folder / "mlflow_run", _without_password(uri), 0
+            self._run = self._known_run() or self._new_run(folder.name, parameters, files)
 
     def epoch(self, epoch: Epoch) -> None:
         """Keep an epoch's numbers, by stage and fold."""
@@ -83,6 +89,8 @@ class Mlflow:
         metrics = [Metric(name, value, now, epoch.epoch) for name, value in _numbers(epoch).items()]
         with _unwarned():
             self._client.log_batch(self._run, metrics=metrics)
+        self.kept += 1
+        self._remember(self._run)
 
     def finish(self, measured: Measured, files: Sequence[Path]) -> None:
         """Keep what was measured, and the files."""
@@ -93,14 +101,22 @@ class Mlflow:
                 self._client.log_artifact(self._run, str(file))
             self._client.set_terminated(self._run)
 
-    def _known_run(self, uri: str, folder: Path) -> str | None:
-        remembered = folder / "mlflow_run"
-        if not remembered.exists():
+    def _known_run(self) -> str | None:
+        if not self._memory.exists():
             return None
-        known, _, where = remembered.read_text().strip().partition(" ")
-        return known if where == _without_password(uri) else None
+        first, *more = self._memory.read_text().splitlines()
+        known, _, where = first.partition(" ")
+        if where != self._where:
+            return None
+        self.kept = int(more[0]) if more else 0  # older versions did not count; their epochs are sent once more
+        return known
 
-    def _new_run(self, uri: str, folder: Path, parameters: Mapping[str, str], files: Path | None) -> str:
+    def _remember(self, run: str) -> None:
+        partial = self._memory.with_suffix(".partial")
+        partial.write_text(f"{run} {self._where}\n{self.kept}\n")
+        partial.replace(self._memory)
+
+    def _new_run(self, name: str, parameters: Mapping[str, str], files: Path | None) -> str:
         from mlflow.entities import Param
 
         known = self._client.get_experiment_by_name(EXPERIMENT)
@@ -110,18 +126,21 @@ class Mlflow:
             if known is None
             else known.experiment_id
         )
-        run = self._client.create_run(experiment, run_name=folder.name).info.run_id
-        self._client.log_batch(run, params=[Param(name, value[:_LONGEST]) for name, value in parameters.items()])
-        (folder / "mlflow_run").write_text(f"{run} {_without_password(uri)}\n")
-        return str(run)
+        run = str(self._client.create_run(experiment, run_name=name).info.run_id)
+        params = [Param(key, value[:_LONGEST]) for key, value in parameters.items()]
+        for start in range(0, len(params), _AT_ONCE):
+            self._client.log_batch(run, params=params[start : start + _AT_ONCE])
+        self._remember(run)
+        return run
 
 
 class TensorBoard:
-    """The run's epochs as TensorBoard reads them, in the run's folder `tensorboard`."""
+    """The run's epochs as TensorBoard reads them, in the run's folder `tensorboard`; it has `kept` of them so far."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, kept: int) -> None:
         from tensorboardX import SummaryWriter  # type: ignore[import-untyped]  # the package carries no types
 
+        self.kept = kept
         self._writer = SummaryWriter(str(folder / "tensorboard"), flush_secs=10, filename_suffix=f".{time.time_ns()}")
 
     def epoch(self, epoch: Epoch) -> None:
@@ -129,6 +148,7 @@ class TensorBoard:
         for name, value in _numbers(epoch).items():
             self._writer.add_scalar(name, value, epoch.epoch)
         self._writer.flush()
+        self.kept += 1
 
     def finish(self, measured: Measured, files: Sequence[Path]) -> None:  # noqa: ARG002 - TensorBoard keeps no files
         """Close the files."""
@@ -138,56 +158,55 @@ class TensorBoard:
 
 
 class Patient:
-    """A tracker that may be away: what it missed waits for it, and the person is told once."""
+    """A tracker that may be away: what it missed waits in the run's history; a person is told once and at the end."""
 
-    def __init__(self, name: str, reach: Callable[[], Tracker], say: Say) -> None:
-        self._name, self._reach, self._say = name, reach, say
+    def __init__(self, name: str, reach: Callable[[], Tracker], history: Path, say: Say) -> None:
+        self._name, self._reach, self._history, self._say = name, reach, history, say
         self._tracker: Tracker | None = None
-        self._waiting: list[Epoch] = []
         self._tried, self._is_told = -_TRY_AGAIN, False
 
-    def epoch(self, epoch: Epoch) -> None:
-        """Keep an epoch, now or when the tracker answers again."""
-        self._waiting.append(epoch)
-        if time.monotonic() - self._tried >= _TRY_AGAIN:
-            self._attempt(self._catch_up)
+    def heard(self) -> None:
+        """Send what is new in the history, unless the tracker was away a moment ago."""
+        if time.monotonic() - self._tried < _TRY_AGAIN:
+            return
+        reason = self._failure(self._catch_up)
+        if reason is not None and not self._is_told:
+            self._is_told = True
+            self._say(f"{self._name} does not answer, training goes on without it: {reason}")
 
     def finish(self, measured: Measured, files: Sequence[Path]) -> None:
-        """Send what waits, and what the run came to."""
-
-        def end() -> None:
-            self._catch_up().finish(measured, files)
-
-        self._attempt(end)
+        """Send what is new, and what the run came to."""
+        reason = self._failure(lambda: self._catch_up().finish(measured, files))
+        if reason is not None:
+            self._say(f"{self._name} has not all of this run; it lies whole in its folder: {reason}")
 
     def _catch_up(self) -> Tracker:
         if self._tracker is None:
             self._tracker = self._reach()
-        while self._waiting:
-            self._tracker.epoch(self._waiting[0])
-            self._waiting.pop(0)
+        for epoch in read_history(self._history)[self._tracker.kept :]:
+            self._tracker.epoch(epoch)
         return self._tracker
 
-    def _attempt(self, act: Callable[[], object]) -> None:
+    def _failure(self, act: Callable[[], object]) -> str | None:
+        """Act, and give the reason if it fails."""
         try:
             act()
         except Exception as error:  # noqa: BLE001 - a run of hours must outlive whatever a tracker meets
             self._tried = time.monotonic()
-            if not self._is_told:
-                self._is_told = True
-                self._say(f"{self._name} does not answer, training goes on without it: {_reason(error)}")
+            return _reason(error)
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tracking:
     """All trackers of a run."""
 
-    trackers: tuple[Tracker, ...] = ()
+    trackers: tuple[Patient, ...] = ()
 
-    def epoch(self, epoch: Epoch) -> None:
-        """Keep an epoch everywhere."""
+    def heard(self, _: Epoch) -> None:
+        """Keep an epoch everywhere; it stands in the run's history, where the trackers read it."""
         for tracker in self.trackers:
-            tracker.epoch(epoch)
+            tracker.heard()
 
     def finish(self, measured: Measured, files: Sequence[Path]) -> None:
         """Keep everywhere what the run came to; `files` must name no patient."""
@@ -196,7 +215,7 @@ class Tracking:
 
 
 def open_tracking(
-    recipe: BaseModel, wanted: TrackingRecipe, folder: Path, environment: Mapping[str, str], say: Say
+    recipe: BaseModel, wanted: TrackingRecipe, history: Path, environment: Mapping[str, str], say: Say
 ) -> Tracking:
     """Open what a recipe's `[tracking]` names; nothing is reached before the first epoch.
 
@@ -204,11 +223,12 @@ def open_tracking(
     ----------
     recipe
         All of it becomes parameters.
-    folder
-        Of the run.
+    history
+        Of the run, in its folder; each epoch is written there before the tracking hears of it.
     environment
         Its MLFLOW_TRACKING_URI counts where the recipe names nothing.
     """
+    folder = history.parent
     where = wanted.mlflow or environment.get("MLFLOW_TRACKING_URI")
     uri, files = _store(where, folder)
     parameters = {name: _without_password(value) for name, value in flat(recipe.model_dump(mode="json"))}
@@ -218,9 +238,10 @@ def open_tracking(
             files.mkdir(parents=True, exist_ok=True)
         return Mlflow(uri, folder, parameters, files)
 
-    trackers = [Patient(f"MLflow at {_without_password(uri)}", reach, say)]
+    trackers = [Patient(f"MLflow at {_without_password(uri)}", reach, history, say)]
     if wanted.tensorboard:
-        trackers.append(Patient("TensorBoard", lambda: TensorBoard(folder), say))
+        kept = history.read_bytes().count(b"\n") if history.exists() else 0
+        trackers.append(Patient("TensorBoard", lambda: TensorBoard(folder, kept=kept), history, say))
     return Tracking(trackers=tuple(trackers))
 
 

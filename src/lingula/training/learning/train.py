@@ -22,7 +22,7 @@ from lingula.errors import TrainingError
 from lingula.training.learning.augment import Pictures, chance, exposed, pose, recompressed, sampled
 from lingula.training.learning.devices import Crew, current_crew, together
 from lingula.training.learning.examples import LabelledExamples, LungExamples, as_tensor
-from lingula.training.learning.journal import Follower, Progress, unheard
+from lingula.training.learning.journal import EpochProgress, Follower, unheard
 from lingula.training.learning.losses import Weights, answer_loss, class_weights, finding_loss, taught_loss
 from lingula.training.learning.optimise import Course, Log, optimise
 from lingula.training.learning.outliers import outliers
@@ -36,14 +36,39 @@ from lingula.training.networks import (
     Classifier,
     LungFinder,
     build_classifier,
+    look_once,
 )
-from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, FinderRecipe
+from lingula.training.recipe import AugmentRecipe, ClassifierRecipe, FinderRecipe, Recipe
 
 # Of the lung finder; taken once and never searched.
 _RECOMPRESSED = 0.3  # of the radiographs with masks, as the classifier's own
 _STRANGERS = 0.15  # of the outliers are real pictures; there are few, and the others are made without end
 _OUTLIER_WEIGHT = 0.5  # beside the mask, which is the harder task
 _FINDER_POSE = AugmentRecipe(rotation=12.0, zoom=0.25, shift=0.08, shear=0.08, flip=0.5)
+_THIRD = "a finder's third"  # of its batch; each third is dealt to the processes by itself
+
+
+def try_out(recipe: Recipe, data: Path) -> None:
+    """Refuse a recipe that could not train here, before anything is read for it.
+
+    Both batches are dealt, and the classifier is made and learns from nothing at the smallest side it will see.
+
+    Parameters
+    ----------
+    data
+        Folder that the weights and the package of the recipe's network are relative to.
+
+    Raises
+    ------
+    TrainingError
+        If a batch cannot be dealt to the processes, or the network cannot be made or cannot learn from such pictures.
+    """
+    crew, batch = current_crew(), recipe.classifier.schedule.batch
+    if recipe.finder.schedule is not None:
+        crew.check_batch(recipe.finder.schedule.batch // 3, _THIRD)
+    crew.check_batch(batch)
+    classifier = build_classifier(recipe.classifier.network, data=data)
+    look_once(classifier, pictures=min(batch // crew.size, 2), side=recipe.classifier.at(0.0).network.side)
 
 
 def train_lung_finder(
@@ -51,7 +76,7 @@ def train_lung_finder(
     recipe: FinderRecipe,
     seed: int,
     *,
-    progress: Progress,
+    progress: EpochProgress,
     checkpoint: Path | None = None,
     journal: Follower = unheard,
 ) -> LungFinder:
@@ -85,6 +110,7 @@ def _learn_lungs(examples: LungExamples, recipe: FinderRecipe, seed: int, log: L
         raise TrainingError("[finder] names a package and has no schedule to train by")
     torch.manual_seed(seed)
     crew, finder = current_crew(), LungFinder(recipe.widths)
+    crew.check_batch(recipe.schedule.batch // 3, _THIRD)
     third = min(recipe.schedule.batch // 3, len(examples.masked))
     steps = len(examples.masked) // third
 
@@ -140,7 +166,7 @@ def train_classifier(  # noqa: PLR0913 - what it learns from, who hears of it, w
     recipe: ClassifierRecipe,
     seed: int,
     *,
-    progress: Progress,
+    progress: EpochProgress,
     checkpoint: Path | None = None,
     journal: Follower = unheard,
     tuning: LabelledExamples | None = None,
@@ -186,6 +212,7 @@ def _learn_label(
 ) -> Classifier:
     torch.manual_seed(seed)
     crew, classifier = current_crew(), build_classifier(recipe.network, data=data)
+    crew.check_batch(recipe.schedule.batch)
     batch = min(recipe.schedule.batch, len(examples.pictures))
     steps = len(examples.pictures) // batch
     weights = class_weights(recipe.loss, torch.from_numpy(examples.targets))

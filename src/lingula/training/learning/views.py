@@ -30,8 +30,9 @@ _UNDECIDED = 0.5
 class Batch:
     """Pictures (N, 1, side, side), targets (N, 1) in 0-1, findings (N,); mixed with themselves in another order.
 
-    `share` is what is left of each picture, `order` (N,) says which other one fills the rest. `taught` has what
-    teachers make of the findings, (N, 3), 0 in all three where the picture has nothing to teach.
+    `share` is what is left of each picture, `order` (N,) says which other one fills the rest; findings are names and
+    stay as they were. `taught` has what teachers make of the findings, (N, 3), mixed as well: a picture that has
+    nothing to teach adds 0 to all three.
     """
 
     pictures: Tensor
@@ -87,7 +88,12 @@ def augmented(examples: LabelledExamples, rows: Tensor, recipe: ClassifierRecipe
     share = _mixing_share(augment.mixup, generator)
     order = torch.randperm(count, generator=generator)
     whole = Batch(pictures=seen, targets=targets, findings=findings, share=share, order=order, taught=taught)
-    return replace(whole, pictures=whole.mixed(seen), targets=whole.mixed(targets))
+    return replace(
+        whole,
+        pictures=whole.mixed(seen),
+        targets=whole.mixed(targets),
+        taught=None if taught is None else whole.mixed(taught),
+    )
 
 
 def _taught(

@@ -76,7 +76,7 @@ def probe_randomisation(
     layers = classifier_layers(model)
     before = judge(sample.pictures, "activation_map", "lung_mask")
     maps = before["activation_map"][:, 0]
-    boxes = [lung_box(mask) for mask in before["lung_mask"][:, 0] > LUNG]
+    boxes = [lung_extent(mask) for mask in before["lung_mask"][:, 0] > LUNG]
     varies = np.array([float(each[box].std()) > 0 for each, box in zip(maps, boxes, strict=True)])
     chosen = np.flatnonzero(varies & (sample.labels == 1))[:_RADIOGRAPHS]
     if not layers:
@@ -138,7 +138,7 @@ def _shuffled(model: "ModelProto", layers: Sequence[str], seed: int) -> Iterator
             yield count, model.SerializeToString()
 
 
-def lung_box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+def lung_extent(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
     """Give the rows and columns that hold lungs, or all of them where there are none."""
     if not mask.any():
         return slice(None), slice(None)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from made.chests import drawn_data
 
 from lingula.errors import TrainingError
@@ -14,7 +15,7 @@ from lingula.training.evidence.crossvalidate import fold_lesson, teachers
 from lingula.training.evidence.judging import Judged
 from lingula.training.learning.lungs import LungMasks
 from lingula.training.learning.stages import TrainingMaterial
-from lingula.training.networks import FRAME
+from lingula.training.networks import FRAME, bare_classifier
 from lingula.training.recipe import Recipe
 from lingula.training.recipe_file import read_recipe
 from lingula.training.sources import read_source
@@ -37,13 +38,12 @@ def split(material: TrainingMaterial) -> Split:
     return split_dataset(material.dataset, tuning=0.3, test=0.0, folds=2, seed=1)
 
 
-def recipe(*, teacher_weight: float, patience: int | None = None, judged: int | None = None) -> Recipe:
+def recipe(*, teacher_weight: float, patience: int | None = None) -> Recipe:
     read = read_recipe(RECIPES / "default.toml")
     loss = read.classifier.loss.model_copy(update={"teacher_weight": teacher_weight})
     schedule = read.classifier.schedule.model_copy(update={"patience": patience})
     classifier = read.classifier.model_copy(update={"loss": loss, "schedule": schedule})
-    cut = read.split.model_copy(update={"judged": judged})
-    return read.model_copy(update={"classifier": classifier, "split": cut})
+    return read.model_copy(update={"classifier": classifier})
 
 
 def test_a_network_that_only_judges_learns_all_outside_its_fold(material: TrainingMaterial, split: Split) -> None:
@@ -68,11 +68,18 @@ def test_what_decides_when_to_stop_is_watched_and_not_learnt(material: TrainingM
     assert set(lesson.watched) | set(lesson.rows) == set(rows)
 
 
-def test_teaching_needs_every_folds_network(split: Split, tmp_path: Path) -> None:
-    rows = split.rows(Part.TRAINING)
+def test_every_folds_network_teaches_those_it_never_saw(split: Split, tmp_path: Path) -> None:
+    rows, asked = split.rows(Part.TRAINING), recipe(teacher_weight=0.5)
     assert teachers(split, rows, recipe(teacher_weight=0.0), folder=tmp_path) is None
-    with pytest.raises(TrainingError, match="1 of 2 folds"):
-        teachers(split, rows, recipe(teacher_weight=0.5, judged=1), folder=tmp_path)
+    for number in range(split.fold_count):
+        network = bare_classifier(asked.classifier.network)
+        torch.nn.init.constant_(network.pneumonia.bias, number)
+        (tmp_path / f"fold{number}").mkdir()
+        torch.save(network.state_dict(), tmp_path / f"fold{number}" / "classifier.pt")
+    found = teachers(split, rows, asked, folder=tmp_path)
+    assert found is not None
+    assert [network.pneumonia.bias.item() for network in found.networks] == [0, 1]
+    assert found.of.tolist() == split.folds[rows].tolist()
 
 
 def test_what_an_older_version_judged_is_said_to_be_too_old(tmp_path: Path) -> None:

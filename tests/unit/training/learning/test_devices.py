@@ -24,6 +24,7 @@ from lingula.training.learning.devices import (
 from lingula.training.recipe import Precision
 
 TESTS = Path(__file__).parents[3]
+DEFAULT = str(TESTS.parent / "recipes" / "default.toml")
 
 
 @pytest.fixture(autouse=True)
@@ -63,10 +64,22 @@ def test_the_other_process_writes_nothing_and_helps_with_every_stage(folder: Pat
     assert all(torch.isfinite(value).all() for value in finder.values())
 
 
-def test_what_the_leading_process_refuses_is_no_error_inside_lingula_for_the_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        (["nothing.toml"], "recipe nothing.toml: No such file or directory"),
+        ([DEFAULT, "--set", "classifier.schedule.batch=63"], "a batch of 63 cannot be dealt to 2 processes"),
+        ([DEFAULT, "--set", "finder.schedule.batch=70"], "a finder's third of 23 cannot be dealt to 2 processes"),
+    ],
+    ids=["no recipe", "the classifier's batch", "the finder's batch"],
+)
+def test_what_the_leading_process_refuses_is_no_error_inside_lingula_for_the_others(
+    recipe: list[str], said: str, tmp_path: Path
+) -> None:
+    """It is refused before anything is read: there are no radiographs here."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launch, "-m", "lingula", "train", "nothing.toml", "--data", str(tmp_path)],
+        [*launch, "-m", "lingula", "train", *recipe, "--data", str(tmp_path), "--out", str(tmp_path / "run")],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         cwd=tmp_path,
         capture_output=True,
@@ -74,7 +87,7 @@ def test_what_the_leading_process_refuses_is_no_error_inside_lingula_for_the_oth
         check=False,
     )
     assert done.returncode != 0
-    assert "recipe nothing.toml: No such file or directory" in done.stderr
+    assert said in done.stderr
     assert "please report it" not in done.stderr
 
 

@@ -63,6 +63,25 @@ def test_the_focal_loss_of_a_sure_answer_has_a_finite_gradient() -> None:
     assert torch.isfinite(logits.grad).all()
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.3, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_the_focal_loss_has_a_finite_gradient_whatever_its_focus(gamma: float, target: float) -> None:
+    logits = torch.tensor([[20.0], [-20.0], [200.0], [-200.0]], requires_grad=True)
+    answer_loss(logits, torch.full((4, 1), target), LossRecipe(kind="focal", gamma=gamma)).backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize("gamma", [1.0, 2.0, 3.5])
+def test_the_focal_loss_is_the_formula_of_its_paper(gamma: float) -> None:
+    logits = torch.linspace(-8, 8, 33, dtype=torch.float64)[:, None]
+    p = logits.sigmoid()
+    for target in (0.0, 0.3, 1.0):
+        by_hand = -target * (1 - p) ** gamma * p.log() - (1 - target) * p**gamma * (1 - p).log()
+        found = answer_loss(logits, torch.full_like(logits, target), LossRecipe(kind="focal", gamma=gamma))
+        torch.testing.assert_close(found, by_hand.mean())
+
+
 def test_weights_are_none_balanced_or_as_given() -> None:
     targets = torch.tensor([0.0, 1.0, 1.0, 1.0])
     assert class_weights(LossRecipe(), targets) == EVEN

@@ -152,6 +152,23 @@ def test_a_loss_that_is_no_number_ends_the_training_with_advice() -> None:
         optimise(small_network(), lost, schedule(), 1, Log())
 
 
+@pytest.mark.parametrize("patience", [2, None])
+def test_a_tuning_loss_that_is_no_number_ends_the_training_and_keeps_nothing(
+    patience: int | None, tmp_path: Path
+) -> None:
+    epochs, log = list[Epoch](), tmp_path / "checkpoint"
+    with pytest.raises(
+        TrainingError, match=r"test: the tuning loss is no number after epoch 2; lower the learning rate"
+    ):
+        learnt(
+            schedule(patience=patience, pace="plateau"),
+            Log(journal=epochs.append, checkpoint=log),
+            Tuning(0.5, float("nan"), 0.1),
+        )
+    assert [epoch.epoch for epoch in epochs] == [1]
+    assert torch.load(log, weights_only=True)["epoch"] == 1
+
+
 STUBBORN: dict[str, str | float | None] = {"pace": "plateau", "patience": 4, "epochs": 7, "average": 0.9}
 
 

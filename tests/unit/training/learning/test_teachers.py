@@ -76,6 +76,25 @@ def test_the_teachers_word_counts_by_its_weight() -> None:
     assert batch.taught is not None
 
 
+def test_mixed_pictures_are_taught_what_both_of_them_show() -> None:
+    """Without the mixing, the first share of a picture would be named after the whole of it."""
+    different = Teachers(networks=(certain(0.0), certain(0.0)), of=np.array([0, 1, 0, 1, 0, 1]))
+    with torch.no_grad():
+        different.networks[1].finding.bias.copy_(torch.tensor([100.0, 0.0, 0.0]))
+    wanted = recipe(teacher_weight=0.5)
+    wanted = wanted.model_copy(update={"augment": wanted.augment.model_copy(update={"mixup": 1.0})})
+    batches = [
+        augmented(examples(different), torch.arange(6), wanted, torch.Generator().manual_seed(seed))
+        for seed in range(8)
+    ]
+    own = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]).repeat(3, 1)
+    assert any(batch.share < 1 for batch in batches)
+    for batch in batches:
+        assert batch.taught is not None
+        mixed = batch.share * own + (1 - batch.share) * own[batch.order]
+        torch.testing.assert_close(batch.taught, mixed, atol=1e-5, rtol=1e-5)
+
+
 def test_without_weight_or_teachers_the_labels_stand_alone() -> None:
     for some, weight in ((TEACHERS, 0.0), (None, 0.5)):
         batch = augmented(examples(some), torch.arange(6), recipe(teacher_weight=weight), torch.Generator())
@@ -99,3 +118,10 @@ def test_what_is_taught_is_cross_entropy_over_the_rows_that_teach() -> None:
     expected = -0.5 * math.log(2 / 4) - 0.5 * math.log(1 / 4)
     assert float(taught_loss(logits, taught)) == pytest.approx(expected)
     assert float(taught_loss(logits, torch.zeros(2, 3))) == 0
+
+
+def test_what_is_taught_of_mixed_pictures_is_the_mean_of_both_by_their_shares() -> None:
+    logits = torch.tensor([[1.0, 0.0, 0.0], [5.0, 1.0, 2.0], [0.0, 2.0, 0.0]])
+    own, order = torch.tensor([[0.2, 0.8, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]), torch.tensor([1, 2, 0])
+    mixed = taught_loss(logits, 0.7 * own + 0.3 * own[order])
+    torch.testing.assert_close(mixed, 0.7 * taught_loss(logits, own) + 0.3 * taught_loss(logits, own[order]))

@@ -12,10 +12,13 @@ from torch import Tensor
 from lingula.errors import TrainingError
 from lingula.training.learning.examples import LabelledExamples, LungExamples
 from lingula.training.learning.journal import Epoch, Underway, unheard
-from lingula.training.learning.train import find_lungs, train_classifier, train_lung_finder
+from lingula.training.learning.train import find_lungs, train_classifier, train_lung_finder, try_out
 from lingula.training.learning.views import as_they_are
 from lingula.training.networks import FRAME, Classifier
 from lingula.training.recipe import ClassifierRecipe, FinderRecipe, LossRecipe, NetworkRecipe, Precision, Schedule
+from lingula.training.recipe_file import read_recipe
+
+DEFAULT = Path(__file__).parents[4] / "recipes" / "default.toml"
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +123,20 @@ def test_who_has_patience_needs_radiographs_to_watch() -> None:
     patient = schedule(1).model_copy(update={"patience": 2})
     with pytest.raises(TrainingError, match="patience needs a tuning part"):
         train_classifier(labelled(), ClassifierRecipe(schedule=patient, network=SMALL), 5, progress=unheard)
+
+
+@pytest.mark.parametrize(
+    ("network", "grow_from", "side"),
+    [(NetworkRecipe(name="vgg16", side=16), None, 16), (NetworkRecipe(name="vgg16", side=32), 16, 16)],
+    ids=["its side", "where it grows from"],
+)
+def test_a_side_that_is_too_small_is_refused_before_anything_is_read(
+    network: NetworkRecipe, grow_from: int | None, side: int, tmp_path: Path
+) -> None:
+    recipe = read_recipe(DEFAULT)
+    classifier = ClassifierRecipe(schedule=schedule(1), network=network, grow_from=grow_from)
+    with pytest.raises(TrainingError, match=rf"vgg16 cannot learn from {side} by {side} pixels"):
+        try_out(recipe.model_copy(update={"classifier": classifier}), tmp_path)
 
 
 def test_data_smaller_than_a_batch_is_one_batch() -> None:

@@ -21,7 +21,7 @@ from lingula.training.data.outcomes import Outcome
 from lingula.training.evaluation.running import run_package
 from lingula.training.probes import ProbeOptions, Probes, probe_package
 from lingula.training.probes.looking import DRAWN, OWN, mass_inside, probe_looking
-from lingula.training.probes.randomising import classifier_layers, lung_box, rank_correlation, structural_similarity
+from lingula.training.probes.randomising import classifier_layers, lung_extent, rank_correlation, structural_similarity
 from lingula.training.probes.sample import Judge, draw_outcomes, read_sample
 from lingula.training.sources import read_source
 
@@ -226,8 +226,8 @@ def test_mass_inside_is_a_share_of_the_map() -> None:
 
 
 def test_the_box_holds_every_lung_cell() -> None:
-    assert lung_box(made_lungs()[0, 0] > 0) == LUNGS
-    assert lung_box(np.zeros((4, 4), np.bool_)) == (slice(None), slice(None))
+    assert lung_extent(made_lungs()[0, 0] > 0) == LUNGS
+    assert lung_extent(np.zeros((4, 4), np.bool_)) == (slice(None), slice(None))
 
 
 def test_similarity_of_maps_is_one_for_equal_maps_and_falls_with_difference() -> None:

@@ -49,12 +49,12 @@ def choose_operating_points(
     """
     check_cases(labels, probabilities)
     _refuse_too_few(labels, patients, rule_out_sensitivity, rule_in_specificity)
-    rule_out = _highest_that_finds(rule_out_sensitivity, labels, probabilities)
-    rule_in = _lowest_that_spares(rule_in_specificity, labels, probabilities)
+    missed = _Rank.allowed(rule_out_sensitivity, of=int((labels == 1).sum()))
+    flagged = _Rank.allowed(rule_in_specificity, of=int((labels == 0).sum()))
+    rule_out = _highest_that_finds(missed, labels, probabilities)
+    rule_in = _lowest_that_spares(flagged, labels, probabilities)
     rule_out, rule_in = min(rule_out, rule_in), max(rule_out, rule_in)
     _refuse_useless(labels, probabilities, rule_out, rule_in)
-    missed = _Rank(place=_allowed(int(labels.sum()), rule_out_sensitivity), of=int(labels.sum()))
-    flagged = _Rank(place=_allowed(int((1 - labels).sum()), rule_in_specificity), of=int((1 - labels).sum()))
 
     def learn(labels: Labels, probabilities: Scores) -> Callable[[Scores], Scores]:
         ends = missed.among(probabilities[labels == 1]), flagged.among(-probabilities[labels == 0])
@@ -105,6 +105,11 @@ class _Rank:
     place: int
     of: int
 
+    @classmethod
+    def allowed(cls, share: float, *, of: int) -> "_Rank":
+        """Give where as many lie before it as may be decided wrongly when `share` of all must be right."""
+        return cls(place=min(math.floor((1 - share) * of + _EXACT), of - 1), of=of)
+
     def among(self, scores: Scores) -> float:
         """Give the score that is expected to cut off as much of what is yet to come, between two scores if need be."""
         place = (self.place + 1) * (len(scores) + 1) / (self.of + 1) - 1
@@ -116,27 +121,22 @@ def _reached(thresholds: Sequence[float], probabilities: Scores) -> Scores:
     return np.searchsorted(thresholds, probabilities, side="right").astype(np.float64)
 
 
-def _highest_that_finds(sensitivity: float, labels: Labels, probabilities: Scores) -> float:
+def _highest_that_finds(missed: _Rank, labels: Labels, probabilities: Scores) -> float:
     """Give the threshold that clears most while it finds the intended share of the positives."""
     found = np.sort(probabilities[labels == 1])
-    lowest_kept = found[_allowed(len(found), sensitivity)]
+    lowest_kept = found[missed.place]
     return _middle(probabilities[probabilities < lowest_kept].max(initial=0.0), lowest_kept)
 
 
-def _lowest_that_spares(specificity: float, labels: Labels, probabilities: Scores) -> float:
+def _lowest_that_spares(flagged: _Rank, labels: Labels, probabilities: Scores) -> float:
     """Give the threshold that finds most while it spares the intended share of the negatives."""
     spared = np.sort(probabilities[labels == 0])[::-1]
-    highest_spared = spared[_allowed(len(spared), specificity)]
+    highest_spared = spared[flagged.place]
     if highest_spared >= 1:
         raise TrainingError(
             "too many normal radiographs have probability 1: no rule-in threshold spares them; train on"
         )
     return _middle(highest_spared, probabilities[probabilities > highest_spared].min(initial=1.0))
-
-
-def _allowed(count: int, share: float) -> int:
-    """Give how many may be decided wrongly when `share` of `count` must be right."""
-    return min(math.floor((1 - share) * count + _EXACT), count - 1)
 
 
 def _middle(low: float, high: float) -> float:

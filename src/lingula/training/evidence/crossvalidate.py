@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lingula.errors import TrainingError
 from lingula.training.data.dataset import Rows
 from lingula.training.data.labelled import Part
 from lingula.training.data.split import Split
@@ -63,10 +64,21 @@ def fold_lesson(material: TrainingMaterial, split: Split, rows: Rows, recipe: Re
 def teachers(split: Split, rows: Rows, recipe: Recipe, *, folder: Path) -> Teachers | None:
     """Give the folds' networks as teachers of some rows, each of those it never saw; none if the recipe wants none.
 
-    A recipe that wants them judges every fold, so each row has its teacher.
+    A recipe that wants them judges all of its folds; a split that somebody else wrote into the run may have others.
+
+    Raises
+    ------
+    TrainingError
+        If a radiograph was in no fold that was judged: nobody could teach it.
     """
     if recipe.classifier.loss.teacher_weight == 0:
         return None
+    judged = recipe.split.judged or split.fold_count
+    if judged < max(split.fold_count, 1):
+        raise TrainingError(
+            f"[classifier.loss] teacher_weight asks every fold's network, but {judged} of the {split.fold_count} folds "
+            "of the run's split.json are trained; remove the file, or set teacher_weight to 0"
+        )
     networks = []
     for number in range(split.fold_count):
         network = bare_classifier(recipe.classifier.network)

@@ -104,7 +104,7 @@ class Mlflow:
     def _known_run(self) -> str | None:
         if not self._memory.exists():
             return None
-        first, *more = self._memory.read_text().splitlines()
+        first, *more = self._memory.read_text().splitlines() or [""]  # an older version could be killed while it wrote
         known, _, where = first.partition(" ")
         if where != self._where:
             return None

@@ -75,9 +75,7 @@ def cross_calibrated(
     check_cases(labels, logits)
 
     def learn(labels: Labels, logits: Scores) -> Callable[[Scores], Scores]:
-        return _fitted(
-            labels, logits, prevalence
-        ).probability  # a few patients' line may even fall: that is measured too
+        return _fitted(labels, logits, prevalence).probability  # it may even fall: that is measured too
 
     return cross_fitted(labels, logits, patients, learn, seed=seed)
 

@@ -82,6 +82,14 @@ def test_every_folds_network_teaches_those_it_never_saw(split: Split, tmp_path: 
     assert found.of.tolist() == split.folds[rows].tolist()
 
 
+def test_teachers_are_missed_where_the_runs_split_has_other_folds_than_its_recipe(
+    material: TrainingMaterial, tmp_path: Path
+) -> None:
+    without = split_dataset(material.dataset, tuning=0.3, test=0.0, folds=0, seed=1)
+    with pytest.raises(TrainingError, match=r"0 of the 0 folds of the run's split\.json"):
+        teachers(without, without.rows(Part.TRAINING), recipe(teacher_weight=0.5), folder=tmp_path)
+
+
 def test_what_an_older_version_judged_is_said_to_be_too_old(tmp_path: Path) -> None:
     np.savez(tmp_path / "judged.npz", logits=np.zeros(2), novelty=np.zeros(2))
     with pytest.raises(TrainingError, match=r"judged\.npz is of an older version of this program; remove it"):

@@ -92,6 +92,17 @@ def test_tensorboard_files_name_the_same_numbers(tracked: Path) -> None:
     assert b"auroc" in events
 
 
+def test_a_run_that_was_killed_while_it_was_remembered_begins_a_new_one(tmp_path: Path, said: list[str]) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "mlflow_run").touch()
+
+    opened(folder, said)[1](epoch(1))
+
+    assert said == []
+    assert losses(tmp_path) == [(1, 1.0)]
+
+
 class Away:
     """A tracker that answers only at some attempts, and keeps what reached it."""
 
